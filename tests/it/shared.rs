@@ -6,6 +6,7 @@ use std::path::PathBuf;
 ///
 /// # Panics
 /// Under `CI=true`, where absence is a failure.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn path(relative: &str) -> Option<PathBuf> {
     let root = std::env::var_os("COUNTERFOIL_SHARED").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
