@@ -31,3 +31,4 @@
 
 pub mod charter;
 pub mod model;
+pub mod wire;
