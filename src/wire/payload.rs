@@ -166,7 +166,7 @@ fn decode_table(table: SummaryTable) -> Result<Table, PayloadError> {
                 uncounted: table.uncounted[at],
             })
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, PayloadError>>()?;
     Ok(Table {
         id: table.id,
         measure: table.measure.parse().map_err(meaning)?,
