@@ -23,7 +23,7 @@ pub use id::{ConsortiumId, MemberId};
 pub use kind::Kind;
 pub use measure::Measure;
 pub use period::{Grain, Period};
-pub use table::{Axis, Cell, Figure, Series, Summary, Table};
+pub use table::{Axis, Cell, Figure, Series, Summary, Table, Tally};
 
 /// A word that is not one of those allowed in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

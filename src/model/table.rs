@@ -68,6 +68,19 @@ pub struct Cell {
     pub uncounted: u32,
 }
 
+/// What a cell truly holds. It never leaves the private plane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tally {
+    /// Sum of the known counts; `None` where there are activities and none has a count.
+    pub value: Option<i64>,
+    /// Different persons behind it or, where only head counts are known, the largest one.
+    pub contributors: u64,
+    /// Activities in the cell.
+    pub activities: u32,
+    /// Activities in it with no count.
+    pub uncounted: u32,
+}
+
 /// One dimension of a table with its codes, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
