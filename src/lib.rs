@@ -32,4 +32,8 @@
 pub mod charter;
 pub mod disclosure;
 pub mod model;
+pub mod charter;
+pub mod disclosure;
+pub mod model;
+pub mod store;
 pub mod wire;

@@ -1,0 +1,35 @@
+//! What a node keeps on its disk, and when it may say so.
+//!
+//! - [`public`]: the public plane, as append-ordered keys with one packed value per leaf.
+//! - [`durable`]: the engine (sled) and the rules that make it safe.
+//! - [`file`](mod@file): files that are whole or absent.
+//!
+//! Invariants: nothing is acknowledged before `commit` has returned, which is after the
+//! engine's flush *and* an fdatasync of its file, because the engine's flush alone is none. After
+//! one failed sync a database takes no further write until the process starts again.
+//!
+//! Leaves, checkpoints, charters and payloads are opaque bytes here: what they mean is decided
+//! by the rooms above. Everything blocks; callers inside a runtime use a blocking thread.
+
+mod codec;
+pub mod durable;
+pub mod error;
+pub mod file;
+pub mod public;
+
+pub use error::StoreError;
+pub use public::{
+    Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,
+    SaltedPayload, Tile,
+};
+
+/// Where random bytes come from: [`os_entropy`], or a source a test can foresee.
+pub type Entropy = fn(&mut [u8]) -> std::io::Result<()>;
+
+/// Fills `out` from the operating system.
+///
+/// # Errors
+/// When the operating system has none to give.
+pub fn os_entropy(out: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(out).map_err(|error| std::io::Error::other(error.to_string()))
+}
