@@ -32,8 +32,5 @@
 pub mod charter;
 pub mod disclosure;
 pub mod model;
-pub mod charter;
-pub mod disclosure;
-pub mod model;
 pub mod store;
 pub mod wire;

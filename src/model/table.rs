@@ -69,7 +69,9 @@ pub struct Cell {
 }
 
 /// What a cell truly holds. It never leaves the private plane.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Tally {
     /// Sum of the known counts; `None` where there are activities and none has a count.
     pub value: Option<i64>,
