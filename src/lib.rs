@@ -30,4 +30,5 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod identity;
+pub mod log;
 pub mod model;
