@@ -31,6 +31,8 @@
 
 pub mod charter;
 pub mod disclosure;
+pub mod identity;
+pub mod log;
 pub mod model;
 pub mod store;
 pub mod wire;
