@@ -29,4 +29,5 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod identity;
 pub mod model;
