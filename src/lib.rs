@@ -31,3 +31,4 @@
 
 pub mod identity;
 pub mod model;
+pub mod rpc;

@@ -4,7 +4,7 @@
 //! made before the member knows which consortium and host names it will serve; nodes compare
 //! SPIFFE ids and nothing else. Whoever is handed the authority as a root for a generic client
 //! gets [`Authority::constrained`]: the same key and name, limited to this node's host names.
-//! Addresses stay unconstrained there: gRPC's BoringSSL refuses every certificate with an address
+//! Addresses stay unconstrained there: gRPC's `BoringSSL` refuses every certificate with an address
 //! under an authority that constrains addresses.
 //!
 //! Source: RFC 5280 §4.2.1.

@@ -16,7 +16,7 @@ use crate::model::{ConsortiumId, MemberId};
 /// How far behind ours a signer's clock may be, in seconds.
 const NOT_BEFORE_SKEW: u64 = 300;
 
-/// Members' authorities are P-256 (gRPC's BoringSSL clients refuse Ed25519).
+/// Members' authorities are P-256 (gRPC's `BoringSSL` clients refuse Ed25519).
 const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[webpki::aws_lc_rs::ECDSA_P256_SHA256];
 
 /// Why a certificate is not accepted, in words both sides may read.
@@ -118,7 +118,7 @@ pub struct Peer {
     pub spiffe: SpiffeId,
     /// The last second it is valid, Unix seconds.
     pub not_after: u64,
-    /// What a revocation names it by: SHA-256 of the SubjectPublicKeyInfo.
+    /// What a revocation names it by: SHA-256 of the `SubjectPublicKeyInfo`.
     pub spki_sha256: [u8; 32],
 }
 
