@@ -34,5 +34,6 @@ pub mod disclosure;
 pub mod identity;
 pub mod log;
 pub mod model;
+pub mod rpc;
 pub mod store;
 pub mod wire;

@@ -1,0 +1,352 @@
+//! What stands before every call: the protocol, who may call what, silence, and panics.
+//!
+//! tonic by itself answers any method and any content type, which would let a browser that holds
+//! a certificate be made to call us; and its timeout covers the head of an answer only.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Frame;
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Bytes;
+
+use super::caller::Caller;
+use crate::identity::{Peer, Role};
+
+/// Puts a [`Guard`] before a service.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GuardLayer {
+    /// After how long a silent stream is ended; none for local callers.
+    pub(super) silence: Option<Duration>,
+}
+
+impl<S> tower::Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard {
+            inner,
+            silence: self.silence,
+        }
+    }
+}
+
+/// A service with a guard before it.
+#[derive(Clone, Debug)]
+pub(super) struct Guard<S> {
+    inner: S,
+    silence: Option<Duration>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S> tower::Service<Request<Body>> for Guard<S>
+where
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let caller = match admit(&request) {
+            Ok(caller) => caller,
+            Err(refused) => return Box::pin(std::future::ready(Ok(*refused))),
+        };
+        let call = Call {
+            caller,
+            silence: self.silence,
+            last_frame: Arc::new(Mutex::new(Instant::now())),
+        };
+        let request = request.map(|body| Body::new(call.watch(body, Direction::Request)));
+        // Making the future runs handler code too.
+        let Ok(answer) = catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) else {
+            return Box::pin(std::future::ready(Ok(panicked().into_http())));
+        };
+        Box::pin(async move {
+            let head = CatchPanic(Box::pin(answer));
+            tokio::select! {
+                biased;
+                reason = call.ended() => Ok(call.refuse(reason)),
+                head = head => Ok(match head {
+                    Ok(Ok(response)) => {
+                        response.map(|body| Body::new(call.watch(body, Direction::Response)))
+                    }
+                    Err(status) => status.into_http(),
+                }),
+            }
+        })
+    }
+}
+
+/// Returns who makes the call if it may, and otherwise the answer.
+fn admit(request: &Request<Body>) -> Result<Caller, Box<Response<Body>>> {
+    check_protocol(request)?;
+    let caller: Option<&Caller> = request.extensions().get();
+    let refused = |status: Status| Box::new(status.into_http());
+    match caller {
+        None => Err(refused(Status::internal("the connection has no caller"))),
+        Some(Caller::Local) => Ok(Caller::Local),
+        Some(Caller::Peer(identity)) => {
+            let peer = identity.check().map_err(|reason| {
+                identity.mark_told();
+                refused(reason)
+            })?;
+            check_permission(peer, request.uri().path()).map_err(refused)?;
+            Ok(Caller::Peer(identity.clone()))
+        }
+    }
+}
+
+/// Refuses what is not gRPC: method, content type, a deadline that cannot be read.
+fn check_protocol(request: &Request<Body>) -> Result<(), Box<Response<Body>>> {
+    let refused = |code: StatusCode, status: Status| {
+        let mut response = status.into_http();
+        *response.status_mut() = code;
+        Err(Box::new(response))
+    };
+    if request.method() != Method::POST {
+        return refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Status::unimplemented("this is gRPC; only POST is served"),
+        );
+    }
+    if !is_grpc(request.headers()) {
+        return refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Status::invalid_argument("this is gRPC; set content-type to application/grpc"),
+        );
+    }
+    match request.headers().get("grpc-timeout") {
+        Some(value) if !is_timeout(value.as_bytes()) => refused(
+            StatusCode::OK,
+            Status::invalid_argument("grpc-timeout must be up to 8 digits and one of H M S m u n"),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// `application/grpc` with `+proto` or parameters, but not `application/grpc-web`.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("application/grpc"))
+        .is_some_and(|rest| matches!(rest.split(';').next(), Some("" | "+proto")))
+}
+
+/// gRPC over HTTP/2, "Timeout".
+fn is_timeout(value: &[u8]) -> bool {
+    match value.split_last() {
+        Some((unit, digits)) => {
+            b"HMSmun".contains(unit)
+                && (1..=8).contains(&digits.len())
+                && digits.iter().all(u8::is_ascii_digit)
+        }
+        None => false,
+    }
+}
+
+/// Decides who may call what on the listener for peers.
+fn check_permission(peer: &Peer, path: &str) -> Result<(), Status> {
+    let role = &peer.spiffe.role;
+    let (service, method) = path
+        .strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .unwrap_or_default();
+    let allowed = match (service, role) {
+        ("grpc.health.v1.Health", _) => method == "Check",
+        ("counterfoil.v1.Federation" | "counterfoil.v1.Charters", Role::Node) => true,
+        ("counterfoil.v1.Charters", Role::Coordinator(_)) => method.starts_with("Get"),
+        ("counterfoil.v1.Reports", Role::Coordinator(_) | Role::Auditor(_)) => true,
+        _ => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    let (who, what) = match role {
+        Role::Node => ("a node", "Federation, Charters"),
+        Role::Coordinator(_) => ("a coordinator", "Reports, Charters.Get"),
+        Role::Auditor(_) => ("an auditor", "Reports"),
+    };
+    let path: String = path.chars().take(100).collect();
+    Err(Status::permission_denied(format!(
+        "{who} may call {what} and Health.Check here, not {path}"
+    )))
+}
+
+/// One admitted call.
+#[derive(Clone)]
+struct Call {
+    caller: Caller,
+    silence: Option<Duration>,
+    /// When either side last said something.
+    last_frame: Arc<Mutex<Instant>>,
+}
+
+impl Call {
+    async fn ended(&self) -> Status {
+        match &self.caller {
+            Caller::Local => std::future::pending().await,
+            Caller::Peer(identity) => identity.ended().await,
+        }
+    }
+
+    /// Answers with the reason the caller's calls must end.
+    fn refuse(&self, reason: Status) -> Response<Body> {
+        if let Caller::Peer(identity) = &self.caller {
+            identity.mark_told();
+        }
+        reason.into_http()
+    }
+
+    fn watch(&self, inner: Body, direction: Direction) -> Watched {
+        let call = self.clone();
+        Watched {
+            inner,
+            direction,
+            ended: Box::pin(async move { call.ended().await }),
+            alarm: self
+                .silence
+                .map(|after| Box::pin(tokio::time::sleep(after))),
+            call: self.clone(),
+            over: false,
+        }
+    }
+
+    fn spoke(&self) {
+        *self.last_frame() = Instant::now();
+    }
+
+    fn last_frame(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.last_frame
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Request,
+    Response,
+}
+
+/// One direction of a call: ended in words when the caller's time is up, when both sides have
+/// been silent too long, or when the handler panics in the middle of a stream.
+struct Watched {
+    inner: Body,
+    direction: Direction,
+    call: Call,
+    ended: Pin<Box<dyn Future<Output = Status> + Send>>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    over: bool,
+}
+
+impl Watched {
+    fn poll_interruption(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        if let Poll::Ready(reason) = self.ended.as_mut().poll(cx) {
+            if let Caller::Peer(identity) = &self.call.caller {
+                identity.mark_told();
+            }
+            return Poll::Ready(reason);
+        }
+        let (Some(alarm), Some(silence)) = (&mut self.alarm, self.call.silence) else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            let due = *self.call.last_frame() + silence;
+            if due <= Instant::now() {
+                return Poll::Ready(Status::deadline_exceeded(format!(
+                    "nothing was said on this stream for {} s; call again",
+                    silence.as_secs()
+                )));
+            }
+            alarm.as_mut().reset(due);
+        }
+    }
+
+    fn interrupt(&mut self, reason: Status) -> Option<Result<Frame<Bytes>, Status>> {
+        self.over = true;
+        match self.direction {
+            Direction::Request => Some(Err(reason)),
+            Direction::Response => {
+                let mut trailers = HeaderMap::new();
+                Some(match reason.add_header(&mut trailers) {
+                    Ok(()) => Ok(Frame::trailers(trailers)),
+                    Err(status) => Err(status),
+                })
+            }
+        }
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let this = &mut *self;
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            Pin::new(&mut this.inner).poll_frame(cx)
+        }));
+        match polled {
+            Ok(Poll::Ready(frame)) => {
+                self.call.spoke();
+                Poll::Ready(frame)
+            }
+            Ok(Poll::Pending) => {
+                let reason = ready!(self.poll_interruption(cx));
+                Poll::Ready(self.interrupt(reason))
+            }
+            Err(_) => Poll::Ready(self.interrupt(panicked())),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A future whose panic becomes `INTERNAL`.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err(panicked())),
+        }
+    }
+}
+
+/// The panic hook has already said where; the message may hold what must not leave.
+fn panicked() -> Status {
+    tracing::error!("a call panicked");
+    Status::internal("the node failed on this call; its own log says where")
+}
