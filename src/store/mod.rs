@@ -1,6 +1,7 @@
 //! What a node keeps on its disk, and when it may say so.
 //!
 //! - [`public`]: the public plane, as append-ordered keys with one packed value per leaf.
+//! - [`replica`]: one log as a tree: growing it, proving any size to any other.
 //! - [`durable`]: the engine (sled) and the rules that make it safe.
 //! - [`file`](mod@file): files that are whole or absent.
 //!
@@ -16,6 +17,7 @@ pub mod durable;
 pub mod error;
 pub mod file;
 pub mod public;
+pub mod replica;
 
 pub use error::StoreError;
 pub use public::{
