@@ -6,6 +6,7 @@
 //! - [`leaf`]: the short text the tree hashes, and the commitment it holds.
 //! - [`checkpoint`]: a signed tree size and root hash, and who witnessed it. C2SP tlog-checkpoint,
 //!   tlog-cosignature.
+//! - [`policy`]: witness policies of other tools. C2SP tlog-policy.
 //! - [`proof`]: one leaf with all its proof in one file. C2SP tlog-proof.
 //! - [`equivocation`]: two signed heads that cannot both be true.
 //!
@@ -18,16 +19,18 @@ pub mod equivocation;
 pub mod hash;
 pub mod leaf;
 pub mod path;
+pub mod policy;
 pub mod proof;
 pub mod tree;
 
 pub use checkpoint::{
     Checkpoint, CheckpointError, Cosignature, Origin, SignedCheckpoint, VerifiedCheckpoint,
-    Witnessed,
+    Witnessed, quorum, witnessed,
 };
 pub use equivocation::Equivocation;
 pub use hash::{Hash, commitment, leaf_hash, node_hash};
-pub use leaf::{Audience, Leaf, LeafError};
+pub use leaf::{Audience, Leaf, LeafError, Reason, Status};
 pub use path::{FromTiles, MemoryTree, Nodes, Tiles, consistency_path, inclusion_path};
-pub use proof::{ProofError, Proven, TlogProof};
+pub use policy::{Policy, PolicyError};
+pub use proof::{Opening, ProofError, Proven, TlogProof};
 pub use tree::{Frontier, TreeError, verify_consistency, verify_inclusion};
