@@ -1,6 +1,6 @@
 //! Witness policies as other tools write them: which cosignatures together are enough.
 //!
-//! A consortium's own rule is in its charter and is counted by [`super::checkpoint::witnessed`];
+//! A consortium's own rule is in its charter and is counted by [`super::witness::witnessed`];
 //! this reads the text form, for whoever holds our proofs to a policy of their own.
 //!
 //! ```text
@@ -12,7 +12,7 @@
 
 use std::str::FromStr;
 
-use super::checkpoint::Cosignature;
+use super::witness::Cosignature;
 use crate::identity::{PublicKey32, VerifierKey, canon};
 
 /// Most bytes of a policy.
