@@ -1,3 +1,6 @@
 //! Everything that crosses rooms, as one binary: a module per capability.
 
+mod listener;
 mod shared;
+mod socket;
+mod tls;
