@@ -195,6 +195,7 @@ async fn revoking_ends_open_calls_and_refuses_new_ones() {
 async fn leaving_the_charter_and_expiring_end_open_calls() {
     let limits = Limits {
         judge_every: Duration::from_millis(20),
+        refused: Duration::from_millis(20),
         ..Limits::default()
     };
     let world = World::with(limits).await;
@@ -210,7 +211,6 @@ async fn leaving_the_charter_and_expiring_end_open_calls() {
         .await
         .expect("connects");
     world.trust.turn_clock(NOW + 2 * DAY);
-    world.trust.revoke(&grant);
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest).await;
     assert!(!rest.is_empty(), "it was connected before");
