@@ -11,14 +11,11 @@
 //!
 //! - [`dir`]: the directory as a whole: lock, format, what lies where.
 //! - [`public`]: the public plane, as append-ordered keys with one packed value per leaf.
-<<<<<<< HEAD
 //! - [`replica`]: one log as a tree: growing it, proving any size to any other.
-=======
 //! - [`private`]: the private plane; the keys on disk reveal nothing.
 //! - [`vault`]: the data key and the passphrases that open it.
 //! - [`checkpoint`]: the file that must never go back.
 //! - [`sealed`]: one sealed value.
->>>>>>> store
 //! - [`durable`]: the engine (sled) and the rules that make it safe.
 //! - [`file`](mod@file): files that are whole or absent.
 //!
@@ -37,12 +34,9 @@ pub mod error;
 pub mod file;
 pub mod private;
 pub mod public;
-<<<<<<< HEAD
 pub mod replica;
-=======
 pub mod sealed;
 pub mod vault;
->>>>>>> store
 
 pub use checkpoint::CheckpointFile;
 pub use dir::{NewNode, NodeDir};

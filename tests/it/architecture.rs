@@ -5,8 +5,22 @@ use std::path::{Path, PathBuf};
 
 /// Every room with its height: an arrow may only point to a lower one.
 const ROOMS: &[&str] = &[
-    "model", "wire", "identity", "log", "charter", "disclosure", "store", "record", "release",
-    "federation", "report", "rpc", "config", "node", "demo", "cli",
+    "model",
+    "wire",
+    "identity",
+    "log",
+    "charter",
+    "disclosure",
+    "store",
+    "record",
+    "release",
+    "federation",
+    "report",
+    "rpc",
+    "config",
+    "node",
+    "demo",
+    "cli",
 ];
 
 /// Rooms that only compute.
@@ -24,7 +38,11 @@ fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     walk(&root, &mut |path| {
         let relative = path.strip_prefix(&root).expect("it is below the root");
-        let first = relative.iter().next().expect("it has a name").to_string_lossy();
+        let first = relative
+            .iter()
+            .next()
+            .expect("it has a name")
+            .to_string_lossy();
         let text = std::fs::read_to_string(path).expect("a source file can be read");
         sources.push(Source {
             room: first.trim_end_matches(".rs").to_owned(),
@@ -73,7 +91,9 @@ fn rooms_named(code: &str) -> BTreeSet<String> {
 }
 
 fn first_word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 /// Returns the first words of the items of `a::b, c::{d, e}, f}`.
@@ -95,7 +115,10 @@ fn top_level_names(group: &str) -> Vec<String> {
 }
 
 fn height(room: &str) -> usize {
-    ROOMS.iter().position(|known| *known == room).unwrap_or_else(|| panic!("{room} is no room"))
+    ROOMS
+        .iter()
+        .position(|known| *known == room)
+        .unwrap_or_else(|| panic!("{room} is no room"))
 }
 
 #[test]
@@ -118,11 +141,16 @@ fn arrows_only_point_down() {
 fn only_release_sees_records_and_log() {
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
-        seen.entry(source.room).or_default().extend(rooms_named(&source.code));
+        seen.entry(source.room)
+            .or_default()
+            .extend(rooms_named(&source.code));
     }
     for (room, named) in &seen {
         let both = named.contains("record") && named.contains("log");
-        assert!(!both || room == "release", "{room} sees both records and the log");
+        assert!(
+            !both || room == "release",
+            "{room} sees both records and the log"
+        );
     }
     assert!(seen["release"].contains("record") && seen["release"].contains("log"));
     for room in ["federation", "report", "charter", "log"] {
@@ -132,8 +160,18 @@ fn only_release_sees_records_and_log() {
 
 #[test]
 fn quiet_rooms_do_nothing_but_compute() {
-    for source in sources().iter().filter(|source| QUIET.contains(&source.room.as_str())) {
-        for forbidden in ["crate::store", "tokio", "tonic", "std::fs", "std::net", "SystemTime::now"] {
+    for source in sources()
+        .iter()
+        .filter(|source| QUIET.contains(&source.room.as_str()))
+    {
+        for forbidden in [
+            "crate::store",
+            "tokio",
+            "tonic",
+            "std::fs",
+            "std::net",
+            "SystemTime::now",
+        ] {
             assert!(
                 !source.code.contains(forbidden),
                 "{} names {forbidden}",
@@ -168,7 +206,9 @@ fn the_federation_listener_holds_no_private_handle() {
     let private = ["PrivateStore", "release::", "record::", "PrivatePlane"];
     for name in ["federation", "charters", "reports"] {
         let path = format!("rpc/services/{name}.rs");
-        let source = sources().into_iter().find(|source| source.path == Path::new(&path));
+        let source = sources()
+            .into_iter()
+            .find(|source| source.path == Path::new(&path));
         let code = source.unwrap_or_else(|| panic!("{path} is there")).code;
         for word in private {
             assert!(!code.contains(word), "{path} names {word}");
