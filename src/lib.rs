@@ -30,6 +30,8 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod config;
 pub mod disclosure;
 pub mod model;
+pub mod rpc;
 pub mod wire;
