@@ -32,6 +32,8 @@
 pub mod charter;
 pub mod config;
 pub mod disclosure;
+pub mod identity;
+pub mod log;
 pub mod model;
 pub mod rpc;
 pub mod wire;

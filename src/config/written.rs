@@ -203,7 +203,7 @@ impl Written {
         };
         let path = match &text.place {
             Place::File(file) | Place::Line(file, _) => {
-                file.parent().unwrap_or(Path::new("")).join(&text.value)
+                file.parent().unwrap_or_else(|| Path::new("")).join(&text.value)
             }
             Place::Variable(_) | Place::Flag(_) => PathBuf::from(&text.value),
         };

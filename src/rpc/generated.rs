@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::all,
+    clippy::allow_attributes_without_reason,
     clippy::doc_markdown,
+    clippy::or_fun_call,
     clippy::use_self,
     elided_lifetimes_in_paths,
     missing_docs,
