@@ -4,5 +4,6 @@ mod architecture;
 mod listener;
 mod shared;
 mod socket;
+mod store;
 mod tls;
 mod vectors;
