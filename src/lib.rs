@@ -30,5 +30,6 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod identity;
 pub mod model;
 pub mod wire;
