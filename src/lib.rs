@@ -31,5 +31,6 @@
 
 pub mod charter;
 pub mod identity;
+pub mod log;
 pub mod model;
 pub mod wire;

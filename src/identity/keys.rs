@@ -258,6 +258,7 @@ pub fn card_verifier(member: &MemberId, key: PublicKey32) -> Result<VerifierKey,
 
 #[cfg(test)]
 mod tests {
+    use super::super::canon;
     use super::*;
 
     fn ids() -> (ConsortiumId, MemberId) {
@@ -312,6 +313,24 @@ mod tests {
         assert_eq!(
             witness_verifier(&consortium, &member, witness.public_key()).as_ref(),
             Ok(witness.cosigner(&consortium, &member).verifier_key())
+        );
+    }
+
+    #[test]
+    fn signing_reproduces_a_published_note() {
+        // golang.org/x/mod sumdb/note, TestSign.
+        let seed = canon::from_base64("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz");
+        let seed = seed.and_then(|seed| seed[1..].try_into().ok());
+        let key = SigningKey::from_bytes(&seed.expect("a kind and a seed"));
+        let signer = NoteSigner::new("PeterNeumann".parse().expect("a name"), &key);
+        let line = signer.sign(
+            "If you think cryptography is the answer to your problem,\n\
+             then you don't know what your problem is.\n",
+        );
+        assert_eq!(
+            line.to_string(),
+            "\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZ\
+             SNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
         );
     }
 
