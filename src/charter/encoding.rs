@@ -1,6 +1,6 @@
 //! How dates and certificates are written in TOML: one spelling each.
 
-/// An optional date, `2018-04-12`.
+/// A date, `2018-04-12`.
 pub(super) mod date {
     use jiff::civil::Date;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
