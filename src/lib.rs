@@ -30,3 +30,4 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod model;
+pub mod record;
