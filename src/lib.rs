@@ -35,6 +35,7 @@ pub mod disclosure;
 pub mod identity;
 pub mod log;
 pub mod model;
+pub mod record;
 pub mod rpc;
 pub mod store;
 pub mod wire;
