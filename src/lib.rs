@@ -36,6 +36,7 @@ pub mod identity;
 pub mod log;
 pub mod model;
 pub mod record;
+pub mod release;
 pub mod rpc;
 pub mod store;
 pub mod wire;

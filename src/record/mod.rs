@@ -38,4 +38,4 @@ pub use error::RecordError;
 pub use import::{ImportOutcome, ImportRequest, Rejection, import};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};
-pub use tabulate::{Counting, Signers, TableRequest, Tally, tabulate};
+pub use tabulate::{Counting, TableRequest, tabulate};

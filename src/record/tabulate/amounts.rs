@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use super::grid::{self, Grid};
-use super::{Signers, Sum, TableRequest, starts_in};
+use super::{Sum, TableRequest, starts_in};
+use crate::charter::policy::Of;
 use crate::model::{Measure, Period};
 use crate::record::entry::{Record, Row, Values};
 use crate::record::schema::{Field, List};
@@ -157,7 +158,7 @@ pub(super) fn add_signatories(
             let sum = &mut sums[cell];
             sum.add(1);
             sum.counted += u32::from(!std::mem::replace(&mut touched[cell], true));
-            if request.signers == Signers::Individuals {
+            if request.signers == Of::Individuals {
                 match row.person() {
                     Some(person) => drop(sum.persons.insert(person)),
                     None => nameless[cell] += 1,
@@ -170,11 +171,11 @@ pub(super) fn add_signatories(
     }
 }
 
-fn is_asked_for(row: &Row, signers: Signers) -> bool {
+fn is_asked_for(row: &Row, signers: Of) -> bool {
     let individual = row.code(Field::Type) == Some("individual");
     match signers {
-        Signers::Organisations => !individual,
-        Signers::PublicOrganisations => !individual && row.yes(Field::Public) == Some(true),
-        Signers::Individuals => individual,
+        Of::Organisations => !individual,
+        Of::PublicOrganisations => !individual && row.yes(Field::Public) == Some(true),
+        Of::Individuals => individual,
     }
 }

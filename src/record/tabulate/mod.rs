@@ -23,7 +23,8 @@ use std::collections::HashSet;
 use super::entry::{Record, Values};
 use super::person::Pseudonym;
 use super::schema::Field;
-use crate::model::{Axis, Kind, Measure, MemberId, Period};
+use crate::charter::policy::Of;
+use crate::model::{Axis, Kind, Measure, MemberId, Period, Tally};
 use grid::Grid;
 use people::People;
 use stands::Latest;
@@ -40,34 +41,7 @@ pub struct TableRequest<'a> {
     /// When.
     pub period: Period,
     /// Which signatories, where the measure counts them.
-    pub signers: Signers,
-}
-
-/// Which signatories a table counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Signers {
-    /// Organisations.
-    #[default]
-    Organisations,
-    /// Organisations that are named in public.
-    PublicOrganisations,
-    /// Individuals; such a table is personal.
-    Individuals,
-}
-
-/// One cell as counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// The sum of what is known, in the measure's integer unit; `None` where there are activities
-    /// and nothing is known of any of them.
-    pub value: Option<i64>,
-    /// Activities with no count.
-    pub uncounted: u32,
-    /// Different persons behind the value, where it counts persons: those with pseudonyms, or the
-    /// largest crowd of one activity without, whichever is more. 0 for other measures.
-    pub contributors: u64,
-    /// Activities that say something about the cell, uncounted ones included.
-    pub activities: u32,
+    pub signers: Of,
 }
 
 /// A table being counted, record by record. The order of the records makes no difference.

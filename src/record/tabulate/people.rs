@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::grid::{Grid, Stands};
 use super::heads::{self, NO_GENDER, UNKNOWN};
-use super::{Sum, TableRequest, Tally, starts_in};
-use crate::model::{Dimension, dimension};
+use super::{Sum, TableRequest, starts_in};
+use crate::model::{Dimension, Tally, dimension};
 use crate::record::entry::{Record, Row, Values};
 use crate::record::person::Pseudonym;
 use crate::record::schema::{Field, List};

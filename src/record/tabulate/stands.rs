@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::grid::{self, Grid, Stands};
-use super::{TableRequest, Tally, starts_in};
-use crate::model::{Dimension, Measure, Period};
+use super::{TableRequest, starts_in};
+use crate::model::{Dimension, Measure, Period, Tally};
 use crate::record::entry::{Record, Row, Values};
 use crate::record::schema::{Field, List};
 
