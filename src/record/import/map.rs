@@ -474,7 +474,10 @@ calendar = "gregorian"
         let error = parse(text).expect_err("is refused");
         let message = error.to_string();
         assert_eq!(error.line, line, "{message}");
-        assert!(message.contains(part) && !message.contains('\n'), "{message}");
+        assert!(
+            message.contains(part) && !message.contains('\n'),
+            "{message}"
+        );
     }
 
     #[test]
@@ -484,14 +487,26 @@ calendar = "gregorian"
         check_refused("[columns]\n\ntitel = \"x\"", 3, "columns.titel");
         check_refused("[constants]\nattended = \"many\"", 2, "constants.attended");
         check_refused("[constants]\nattended = [1]", 2, "constants.attended");
-        check_refused("[values.country]\nW3 = \"nowhere\"", 2, "values.country.\"W3\"");
+        check_refused(
+            "[values.country]\nW3 = \"nowhere\"",
+            2,
+            "values.country.\"W3\"",
+        );
         check_refused("[missing]\nbudget = [\"\"]", 2, "missing.budget");
         check_refused("[rows]\nheader = 0", 2, "rows.header");
         check_refused("[rows]\nignore = \"(\"", 2, "rows.ignore");
         check_refused("[dates]\nformats = [\"%d/%m\"]", 2, "dates.formats");
         check_refused("[dates]\ncalendar = \"lunar\"", 2, "buddhist");
-        check_refused("[wide.policies]\ncolumns = {}\nyes = []", 1, "wide.policies");
-        check_refused("[columns]\ntitle = \"a\"\n[constants]\ntitle = \"b\"", 4, "[columns]");
+        check_refused(
+            "[wide.policies]\ncolumns = {}\nyes = []",
+            1,
+            "wide.policies",
+        );
+        check_refused(
+            "[columns]\ntitle = \"a\"\n[constants]\ntitle = \"b\"",
+            4,
+            "[columns]",
+        );
         check_refused("a = ", 1, "");
     }
 
