@@ -28,6 +28,9 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+/// What is done with each key and value of a scan; failing ends it.
+pub type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), RecordError> + 'a;
+
 /// The private database as records see it: ordered keys and sealed values.
 pub trait Book {
     /// Returns the value of a key.
@@ -40,12 +43,7 @@ pub trait Book {
     ///
     /// # Errors
     /// Fails where the database or `each` does; `each` failing ends the scan.
-    fn scan(
-        &self,
-        space: Space,
-        prefix: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), RecordError>,
-    ) -> Result<(), RecordError>;
+    fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError>;
 
     /// Makes all changes or none, and returns once they will survive a crash.
     ///
@@ -191,13 +189,13 @@ pub(super) mod memory {
     use std::cell::RefCell;
     use std::collections::BTreeMap;
 
-    use super::{Book, Change, Space};
+    use super::{Book, Change, Each, Space};
     use crate::record::RecordError;
 
+    type Held = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
     #[derive(Debug, Default)]
-    pub(in crate::record) struct MemoryBook(
-        pub(in crate::record) RefCell<BTreeMap<(Space, Vec<u8>), Vec<u8>>>,
-    );
+    pub(in crate::record) struct MemoryBook(pub(in crate::record) RefCell<Held>);
 
     impl Book for MemoryBook {
         fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
@@ -208,7 +206,7 @@ pub(super) mod memory {
             &self,
             space: Space,
             prefix: &[u8],
-            each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), RecordError>,
+            each: &mut Each<'_>,
         ) -> Result<(), RecordError> {
             let held = self.0.borrow().clone();
             held.iter()

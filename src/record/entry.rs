@@ -44,6 +44,9 @@ pub struct Row {
     pub fields: Fields,
 }
 
+/// Largest stored record with its lists, in bytes: what the private database takes in one value.
+pub const MAX_RECORD: usize = 15 << 20;
+
 /// A field whose value does not fit with the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Misfit {

@@ -70,6 +70,12 @@ pub enum RecordError {
         /// The list asked for.
         list: List,
     },
+    /// The record would outgrow what is stored in one piece.
+    #[error(
+        "the record with its lists would be larger than {} MiB; split the activity",
+        super::entry::MAX_RECORD >> 20
+    )]
+    TooLarge,
     /// The record is of another kind than the one asked for.
     #[error("record {id} is a {kind}, not a {asked}")]
     OtherKind {

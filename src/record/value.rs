@@ -107,6 +107,9 @@ pub const MAX_TEXT: usize = 16 * 1024;
 /// Largest count; more would be a telephone number in the wrong column.
 pub const MAX_COUNT: u32 = 100_000_000;
 
+/// Largest number of hours of one activity.
+pub const MAX_HOURS: u32 = 100_000;
+
 /// What reading from outside needs beside the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
@@ -154,7 +157,7 @@ impl Type {
                 .ok_or(BadValue::Count),
             Self::Hours => decimal(text, 2)
                 .and_then(|(hundredths, _)| u32::try_from(hundredths).ok())
-                .filter(|hundredths| *hundredths <= 100_000_00)
+                .filter(|hundredths| *hundredths <= MAX_HOURS * 100)
                 .map(Value::Hours)
                 .ok_or(BadValue::Hours),
             Self::Money => parse_money(text).map(Value::Money),
