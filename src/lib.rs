@@ -30,6 +30,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod clock;
 pub mod config;
 pub mod disclosure;
 pub mod identity;
