@@ -31,3 +31,4 @@
 
 pub mod model;
 pub mod record;
+pub mod store;
