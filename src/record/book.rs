@@ -6,6 +6,7 @@ use super::entry::Record;
 use super::error::RecordError;
 use super::person::SourceKey;
 use crate::model::Kind;
+use crate::store::{Changes, PrivateStore};
 
 crate::model::words! {
     /// A part of the private database.
@@ -50,6 +51,42 @@ pub trait Book {
     /// # Errors
     /// Fails where the database does; nothing has been changed then.
     fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError>;
+}
+
+impl Space {
+    /// The number the space has in the private database. Stored, so never renumbered.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Records => 1,
+            Self::Sources => 2,
+        }
+    }
+}
+
+impl Book for PrivateStore {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
+        let value = Self::get(self, space.number(), key)?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError> {
+        for found in Self::scan(self, space.number(), prefix) {
+            let (key, value) = found?;
+            each(&key, &value)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
+        let mut batch = Changes::new();
+        for Change { space, key, value } in changes {
+            match value {
+                Some(value) => batch.put(space.number(), &key, value),
+                None => batch.delete(space.number(), &key),
+            }
+        }
+        Ok(Self::apply(self, batch)?)
+    }
 }
 
 /// Where a row of a file went, and what it said when it was last imported.

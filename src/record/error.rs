@@ -101,8 +101,8 @@ pub enum RecordError {
         reason: String,
     },
     /// The private database failed.
-    #[error("the private database could not be used")]
-    Book(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
 }
 
 fn names(kind: Kind) -> String {

@@ -7,11 +7,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
-use crate::model::{Dimension, Measure, Period, Series, Tally};
+use crate::model::{Dimension, Kind, Measure, Period, Series, Tally};
 use crate::store::{Changes, PrivateStore, SaltedPayload};
 
 /// The part of the private database that holds the ledger.
 const SPACE: u8 = 0x10;
+
+/// The part that holds what previewed drafts were about.
+const DRAFT_SPACE: u8 = 0x11;
+
+/// How many previewed drafts are remembered.
+const DRAFTS: usize = 256;
+
 
 /// One leaf of the member's own log as it was, or is about to be, appended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -107,6 +114,52 @@ impl Ledger<'_> {
             })
             .collect()
     }
+}
+
+impl Ledger<'_> {
+    /// Remembers what a previewed digest was about. Only the newest ones are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remember(self, digest: &str, period: Period, kinds: &[Kind]) -> Result<(), ReleaseError> {
+        let mut drafts = self.drafts()?;
+        drafts.retain(|draft| draft.digest != digest);
+        drafts.push(Remembered {
+            digest: digest.to_owned(),
+            period,
+            kinds: kinds.to_vec(),
+        });
+        let surplus = drafts.len().saturating_sub(DRAFTS);
+        let bytes = serde_json::to_vec(&drafts[surplus..]).map_err(ReleaseError::Ledger)?;
+        let mut changes = Changes::new();
+        changes.put(DRAFT_SPACE, &[], bytes);
+        Ok(self.0.apply(changes)?)
+    }
+
+    /// Returns what a previewed digest was about.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn remembered(self, digest: &str) -> Result<Option<(Period, Vec<Kind>)>, ReleaseError> {
+        let drafts = self.drafts()?;
+        let found = drafts.into_iter().find(|draft| draft.digest == digest);
+        Ok(found.map(|draft| (draft.period, draft.kinds)))
+    }
+
+    fn drafts(self) -> Result<Vec<Remembered>, ReleaseError> {
+        match self.0.get(DRAFT_SPACE, &[])? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// A draft somebody looked at.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    digest: String,
+    period: Period,
+    kinds: Vec<Kind>,
 }
 
 /// Returns the newest entry with a payload for a series.

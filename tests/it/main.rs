@@ -2,6 +2,7 @@
 
 mod architecture;
 mod listener;
+mod record;
 mod shared;
 mod socket;
 mod store;
