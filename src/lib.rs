@@ -31,4 +31,5 @@
 
 pub mod charter;
 pub mod model;
+pub mod report;
 pub mod wire;
