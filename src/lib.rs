@@ -38,6 +38,7 @@ pub mod log;
 pub mod model;
 pub mod record;
 pub mod release;
+pub mod report;
 pub mod rpc;
 pub mod store;
 pub mod wire;

@@ -3,6 +3,7 @@
 mod architecture;
 mod listener;
 mod record;
+mod report;
 mod shared;
 mod socket;
 mod store;

@@ -1,0 +1,260 @@
+//! From the codes of a table to the rows of an answer.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::ask::{Ask, By};
+use super::consortium::{Consortium, Member};
+use super::error::ReportError;
+use crate::model::dimension::PLACES;
+use crate::model::table::cell_count;
+use crate::model::{Axis, Dimension};
+
+/// Where a cell belongs that `where` leaves out.
+const NOWHERE: u32 = u32::MAX;
+
+/// Most rows one answer may have.
+const MOST_ROWS: usize = 100_000;
+
+/// The groups of codes an answer has, before members and periods.
+#[derive(Debug)]
+pub(super) struct Grid {
+    /// The dimensions grouped by, in the order of `by`, with their codes.
+    pub(super) axes: Vec<(Dimension, Vec<String>)>,
+    /// How many groups there are: the product of the axes' lengths.
+    pub(super) groups: usize,
+    /// Per shape, where its cells belong.
+    maps: Vec<Map>,
+    shape_of: HashMap<Vec<Axis>, usize>,
+    /// Per member asked about, the shape the plan gives its table.
+    plan_shapes: Vec<usize>,
+}
+
+/// Refuses an answer with more rows than one may have.
+pub(super) fn limit_rows(asked: usize) -> Result<(), ReportError> {
+    if asked > MOST_ROWS {
+        return Err(ReportError::TooLarge {
+            what: "rows",
+            asked,
+            most: MOST_ROWS,
+        });
+    }
+    Ok(())
+}
+
+/// Where the cells of one shape belong.
+#[derive(Debug)]
+pub(super) struct Map {
+    /// The group of each cell; beyond the groups where it belongs to none.
+    pub(super) to: Vec<u32>,
+    /// Whether cell `n` belongs to group `n` throughout.
+    pub(super) identity: bool,
+    /// Per group, whether any cell belongs to it.
+    pub(super) covers: Vec<bool>,
+}
+
+impl Grid {
+    /// Lays out the groups of a query over the shapes the plan gives and those found.
+    pub(super) fn new<'a>(
+        ask: &Ask<'_>,
+        consortium: &Consortium,
+        found: impl Iterator<Item = &'a [Axis]>,
+    ) -> Result<Self, ReportError> {
+        let mut shapes: Vec<Vec<Axis>> = Vec::new();
+        let mut shape_of = HashMap::new();
+        let mut intern = |axes: &[Axis]| match shape_of.get(axes) {
+            Some(shape) => *shape,
+            None => {
+                shapes.push(axes.to_vec());
+                shape_of.insert(axes.to_vec(), shapes.len() - 1);
+                shapes.len() - 1
+            }
+        };
+        let plan_axes = |member: &Member| {
+            let table = ask.tables.first();
+            table.map_or_else(Vec::new, |table| {
+                consortium.policy.axes(table, &member.countries)
+            })
+        };
+        let plan_shapes: Vec<usize> = ask.members.iter().map(|m| intern(&plan_axes(m))).collect();
+        for axes in found {
+            intern(axes);
+        }
+        let codes = all_codes(&shapes, &plan_shapes);
+        check_filters(ask, &codes)?;
+        let axes: Vec<(Dimension, Vec<String>)> = ask
+            .by
+            .iter()
+            .filter_map(|by| match by {
+                By::Dimension(dimension) => Some((*dimension, shown(ask, *dimension, &codes))),
+                _ => None,
+            })
+            .collect();
+        let groups = axes
+            .iter()
+            .try_fold(1usize, |count, (_, codes)| count.checked_mul(codes.len()))
+            .unwrap_or(usize::MAX);
+        limit_rows(groups)?;
+        let maps = shapes
+            .iter()
+            .map(|shape| Map::new(ask, &axes, groups, shape))
+            .collect();
+        Ok(Self {
+            axes,
+            groups,
+            maps,
+            shape_of,
+            plan_shapes,
+        })
+    }
+
+    /// Returns the number of a shape found, or of the plan's where there is none.
+    pub(super) fn shape(&self, member: usize, axes: Option<&[Axis]>) -> usize {
+        axes.and_then(|axes| self.shape_of.get(axes).copied())
+            .unwrap_or(self.plan_shapes[member])
+    }
+
+    /// Returns where the cells of a shape belong.
+    pub(super) fn map(&self, shape: usize) -> &Map {
+        &self.maps[shape]
+    }
+
+    /// Returns, per group, a number that is the same for groups the same shapes have.
+    pub(super) fn signatures(&self) -> Vec<usize> {
+        let mut known: HashMap<Vec<bool>, usize> = HashMap::new();
+        (0..self.groups)
+            .map(|group| {
+                let covered = self.maps.iter().map(|map| map.covers[group]).collect();
+                let next = known.len();
+                *known.entry(covered).or_insert(next)
+            })
+            .collect()
+    }
+}
+
+impl Map {
+    fn new(
+        ask: &Ask<'_>,
+        axes: &[(Dimension, Vec<String>)],
+        groups: usize,
+        shape: &[Axis],
+    ) -> Self {
+        let mut to = vec![0u32];
+        to.reserve(cell_count(shape));
+        for axis in shape {
+            let steps = steps_along(ask, axes, axis);
+            to = to
+                .iter()
+                .flat_map(|so_far| steps.iter().map(move |step| join(*so_far, *step)))
+                .collect();
+        }
+        let mut covers = vec![false; groups];
+        for group in &to {
+            if let Some(covered) = covers.get_mut(*group as usize) {
+                *covered = true;
+            }
+        }
+        Self {
+            identity: to.len() == groups && to.iter().copied().eq(0..to.len() as u32),
+            to,
+            covers,
+        }
+    }
+}
+
+fn join(one: u32, other: u32) -> u32 {
+    if one == NOWHERE || other == NOWHERE {
+        NOWHERE
+    } else {
+        one + other
+    }
+}
+
+/// Returns what each code of an axis adds to the number of a cell's group.
+fn steps_along(ask: &Ask<'_>, axes: &[(Dimension, Vec<String>)], axis: &Axis) -> Vec<u32> {
+    let grouped = axes.iter().position(|(d, _)| *d == axis.dimension);
+    let Some(nth) = grouped else {
+        let filter = ask.filters.get(&axis.dimension);
+        let passes = |code| filter.is_none_or(|codes: &Vec<String>| codes.contains(code));
+        let step = |code| if passes(code) { 0 } else { NOWHERE };
+        return axis.codes.iter().map(step).collect();
+    };
+    let stride: usize = axes[nth + 1..]
+        .iter()
+        .map(|(_, codes)| codes.len())
+        .product();
+    let position: HashMap<&str, usize> = axes[nth]
+        .1
+        .iter()
+        .enumerate()
+        .map(|(at, code)| (code.as_str(), at))
+        .collect();
+    let step = |code: &String| {
+        let at = position.get(code.as_str());
+        at.and_then(|at| u32::try_from(at * stride).ok())
+            .unwrap_or(NOWHERE)
+    };
+    axis.codes.iter().map(step).collect()
+}
+
+type Codes = HashMap<Dimension, Vec<String>>;
+
+/// Returns every code along each dimension: the plan's in order, then those only found in
+/// summaries; countries before the places that are none.
+fn all_codes(shapes: &[Vec<Axis>], plan_shapes: &[usize]) -> Codes {
+    let mut codes = Codes::new();
+    let mut known: HashSet<(Dimension, &str)> = HashSet::new();
+    let planned: BTreeSet<usize> = plan_shapes.iter().copied().collect();
+    // Members in their order, so that countries stand in the order of the cards.
+    let mut seen = BTreeSet::new();
+    for shape in plan_shapes.iter().filter(|shape| seen.insert(**shape)) {
+        for axis in &shapes[*shape] {
+            let along = codes.entry(axis.dimension).or_default();
+            for code in &axis.codes {
+                if known.insert((axis.dimension, code)) {
+                    along.push(code.clone());
+                }
+            }
+        }
+    }
+    // Sorted, so that the order in which logs arrived does not show.
+    let mut further: BTreeSet<(Dimension, &str)> = BTreeSet::new();
+    for (_, shape) in shapes
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !planned.contains(at))
+    {
+        for axis in shape {
+            let found = axis
+                .codes
+                .iter()
+                .map(|code| (axis.dimension, code.as_str()));
+            further.extend(found.filter(|code| !known.contains(code)));
+        }
+    }
+    for (dimension, code) in further {
+        codes.entry(dimension).or_default().push(code.to_owned());
+    }
+    if let Some(countries) = codes.get_mut(&Dimension::Country) {
+        countries.sort_by_key(|code| PLACES.iter().position(|place| place == code));
+    }
+    codes
+}
+
+fn check_filters(ask: &Ask<'_>, codes: &Codes) -> Result<(), ReportError> {
+    for (dimension, wanted) in &ask.filters {
+        let known = codes.get(dimension).map_or(&[][..], Vec::as_slice);
+        if let Some(stranger) = wanted.iter().find(|code| !known.contains(code)) {
+            let accepted = known.iter().map(String::as_str);
+            return Err(ReportError::unknown("code", stranger, accepted));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the codes of a dimension that `where` lets through.
+fn shown(ask: &Ask<'_>, dimension: Dimension, codes: &Codes) -> Vec<String> {
+    let filter = ask.filters.get(&dimension);
+    let mut shown = codes.get(&dimension).cloned().unwrap_or_default();
+    shown.retain(|code| filter.is_none_or(|codes| codes.contains(code)));
+    shown
+}

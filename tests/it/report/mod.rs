@@ -1,0 +1,5 @@
+//! Reports over books of summaries made by hand.
+
+mod answers;
+mod book;
+mod coverage;
