@@ -19,7 +19,6 @@ const DRAFT_SPACE: u8 = 0x11;
 /// How many previewed drafts are remembered.
 const DRAFTS: usize = 256;
 
-
 /// One leaf of the member's own log as it was, or is about to be, appended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -121,7 +120,12 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn remember(self, digest: &str, period: Period, kinds: &[Kind]) -> Result<(), ReleaseError> {
+    pub fn remember(
+        self,
+        digest: &str,
+        period: Period,
+        kinds: &[Kind],
+    ) -> Result<(), ReleaseError> {
         let mut drafts = self.drafts()?;
         drafts.retain(|draft| draft.digest != digest);
         drafts.push(Remembered {

@@ -1,5 +1,6 @@
 //! The private plane: closed until the passphrase opens it, and open to one process only.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::keys::{KeysError, MemberKeys};
@@ -29,6 +30,7 @@ pub enum PlaneError {
 pub struct PrivatePlane {
     dir: Arc<NodeDir>,
     member: MemberId,
+    relay: bool,
     entropy: Entropy,
     open: RwLock<Option<Arc<Opened>>>,
 }
@@ -47,11 +49,12 @@ pub struct Opened {
 }
 
 impl PrivatePlane {
-    /// Names the private plane of a directory; it stays closed.
-    pub const fn new(dir: Arc<NodeDir>, member: MemberId, entropy: Entropy) -> Self {
+    /// Names the private plane of a directory; it stays closed. A `relay` has none.
+    pub const fn new(dir: Arc<NodeDir>, member: MemberId, relay: bool, entropy: Entropy) -> Self {
         Self {
             dir,
             member,
+            relay,
             entropy,
             open: RwLock::new(None),
         }
@@ -62,6 +65,9 @@ impl PrivatePlane {
     /// # Errors
     /// When the passphrase is wrong, the node is a relay, or the database refuses.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Arc<Opened>, PlaneError> {
+        if self.relay {
+            return Err(PlaneError::Relay);
+        }
         let key = self.dir.unlock(passphrase)?.ok_or(PlaneError::Relay)?;
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = &*open {
@@ -91,8 +97,23 @@ impl PrivatePlane {
     /// # Errors
     /// [`PlaneError::Locked`].
     pub fn opened(&self) -> Result<Arc<Opened>, PlaneError> {
+        if self.relay {
+            return Err(PlaneError::Relay);
+        }
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.clone().ok_or(PlaneError::Locked)
+    }
+
+    /// Runs `with` on the member's keys: those of the open plane, or a relay's own.
+    ///
+    /// # Errors
+    /// When the plane is closed, or a relay's file cannot be read.
+    pub fn with_keys<T>(&self, with: impl FnOnce(&MemberKeys) -> T) -> Result<T, PlaneError> {
+        if self.relay {
+            let keys = MemberKeys::read(&self.member, &relay_keys(self.dir.path()))?;
+            return Ok(with(&keys));
+        }
+        Ok(with(&self.opened()?.keys))
     }
 
     /// Returns whether it is closed.
@@ -102,4 +123,9 @@ impl PrivatePlane {
             .unwrap_or_else(PoisonError::into_inner)
             .is_none()
     }
+}
+
+/// Returns where a relay keeps its keys.
+pub fn relay_keys(dir: &Path) -> PathBuf {
+    dir.join("relay.keys")
 }

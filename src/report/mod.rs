@@ -2,6 +2,7 @@
 //!
 //! - [`consortium`]: what a report must know of the charter.
 //! - [`columns`]: the cells of all summaries in packed columns, fed leaf by leaf.
+//! - [`feed`]: from what the store holds to columns.
 //! - [`sheet`]: the packed cells of one table.
 //! - [`ask`]: a query as understood: words checked, table chosen, periods spelled out.
 //! - [`coverage`]: who was expected to report, and did.
@@ -13,7 +14,7 @@
 //! - [`notes`]: what a reader must know, in plain sentences.
 //!
 //! Invariant: an answer is a function of the leaves and payloads taken in, the charter, the
-//! query and its date. Nothing here reads a clock, a file or a socket, and the order in which
+//! query and its date. Nothing here reads a clock or a socket, and the order in which
 //! logs arrived shows nowhere.
 //!
 //! Elsewhere: keeping leaves is the store's part; who may ask is decided at the edge.
@@ -23,6 +24,7 @@ pub mod columns;
 pub mod consortium;
 pub mod coverage;
 mod error;
+pub mod feed;
 mod gaps;
 mod grid;
 mod notes;

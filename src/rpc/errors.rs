@@ -49,9 +49,15 @@ impl Told for StoreError {
             Self::WrongPassphrase => ("passphrase", "check the passphrase and try again"),
             Self::DiskFull { .. } => ("disk_full", "make room on the disk and try again"),
             Self::InUse { .. } => ("in_use", "stop the other process, or use its socket"),
-            Self::NotWritable { .. } => ("config", "give the directory to the user that runs the node"),
+            Self::NotWritable { .. } => (
+                "config",
+                "give the directory to the user that runs the node",
+            ),
             Self::Frozen { .. } => ("equivocation", "see `counterfoil health`"),
-            Self::NoLeaf { .. } => ("not_found", "see `counterfoil release list` or `report --provenance`"),
+            Self::NoLeaf { .. } => (
+                "not_found",
+                "see `counterfoil release list` or `report --provenance`",
+            ),
             Self::Erased { .. } => ("recalled", "ask for a leaf that was not recalled"),
             _ => ("internal", "see the node's log"),
         }
@@ -63,7 +69,8 @@ impl Told for RecordError {
         match self {
             Self::NotFound { .. } => ("not_found", "`counterfoil record list` shows what there is"),
             Self::SourceTaken { .. } => ("exists", "edit the record that has it"),
-            Self::Damaged { .. } | Self::Book(_) => ("internal", "see the node's log"),
+            Self::Store(error) => error.word(),
+            Self::Damaged { .. } => ("internal", "see the node's log"),
             _ => ("invalid", "nothing was changed; mend it and try again"),
         }
     }
@@ -72,7 +79,10 @@ impl Told for RecordError {
 impl Told for PlaneError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Locked => ("locked", "run `counterfoil unlock`, or give --passphrase-file"),
+            Self::Locked => (
+                "locked",
+                "run `counterfoil unlock`, or give --passphrase-file",
+            ),
             Self::Relay => ("relay", "run this on a member's node"),
             Self::Store(error) => error.word(),
             Self::Keys(error) => error.word(),
@@ -101,10 +111,16 @@ impl Told for CaError {
 impl Told for ReleaseError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
-            Self::NoTables { .. } => ("no_such_table", "choose a period the plan has, such as 2018Q1 or 2018"),
+            Self::NoTables { .. } => (
+                "no_such_table",
+                "choose a period the plan has, such as 2018Q1 or 2018",
+            ),
             Self::UnknownDraft => ("not_found", "run `counterfoil release preview` first"),
             Self::StaleDraft => ("changed", "preview again, look, and publish the new digest"),
-            Self::UnsureOfHead(_) => ("unsure_head", "sync with a peer first: `counterfoil peer sync`"),
+            Self::UnsureOfHead(_) => (
+                "unsure_head",
+                "sync with a peer first: `counterfoil peer sync`",
+            ),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),
@@ -115,7 +131,10 @@ impl Told for ReleaseError {
 
 impl Told for CharterError {
     fn word(&self) -> (&'static str, &'static str) {
-        ("charter", "nothing was changed; mend the file and try again")
+        (
+            "charter",
+            "nothing was changed; mend the file and try again",
+        )
     }
 }
 
@@ -128,7 +147,10 @@ impl Told for ReportError {
 impl Told for plane::PlaneError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
-            Self::NoCharter => ("no_charter", "apply the consortium's charter: `counterfoil charter apply FILE`"),
+            Self::NoCharter => (
+                "no_charter",
+                "apply the consortium's charter: `counterfoil charter apply FILE`",
+            ),
             Self::Store(error) => error.word(),
             Self::Report(error) => error.word(),
             Self::Charter(error) => error.word(),
@@ -136,7 +158,15 @@ impl Told for plane::PlaneError {
             Self::OtherConsortium { .. } | Self::NotNamed(_) => {
                 ("charter", "apply the charter that names this node's card")
             }
-            Self::Feed(_) => ("internal", "see the node's log"),
+            Self::NoLeaf { .. } => (
+                "not_found",
+                "`counterfoil report --provenance` names the leaves",
+            ),
+            Self::Recalled { .. } => (
+                "recalled",
+                "its leaf stays in the log; nothing can be shown of it",
+            ),
+            Self::Feed(_) | Self::Damaged(_) => ("internal", "see the node's log"),
         }
     }
 }

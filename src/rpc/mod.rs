@@ -9,6 +9,10 @@
 //! - [`connect`]: channels to a peer, to the socket, and into this very process.
 //! - [`client`]: every call of the local services, as plain functions over messages.
 //! - [`status`]: one error as it travels: a code for programs, a message, a hint.
+//! - [`plane`]: the public plane as the services see it.
+//! - [`services`]: the services themselves.
+//! - `errors`: every room's errors as what a caller is told.
+//! - [`own_cert`]: the node's certificate on disk.
 //! - [`generated`]: the services of `proto/`.
 //!
 //! Invariants: a call reaches a service only with a [`Caller`] in its extensions that may make
@@ -20,11 +24,15 @@
 pub mod caller;
 pub mod client;
 pub mod connect;
+mod errors;
 pub mod generated;
 pub mod guard;
 pub mod limits;
 pub mod local;
+pub mod own_cert;
+pub mod plane;
 pub mod serve;
+pub mod services;
 pub mod status;
 pub mod tls;
 

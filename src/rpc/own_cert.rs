@@ -37,7 +37,10 @@ impl NodeCertFile {
             return Ok(None);
         };
         let damaged = || {
-            StoreError::damaged(&self.path, "remove it and unlock the node, which issues a new one")
+            StoreError::damaged(
+                &self.path,
+                "remove it and unlock the node, which issues a new one",
+            )
         };
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged())?;
         let mut parts = text.lines().map(canon::from_base64);
@@ -73,7 +76,9 @@ impl NodeCertFile {
         let ours = cert::claimed_id(&cert).is_ok_and(|id| id.consortium == *consortium);
         !ours
             || !names_all(&cert, hosts)
-            || self.not_after().is_none_or(|not_after| needs_renewal(not_after, now))
+            || self
+                .not_after()
+                .is_none_or(|not_after| needs_renewal(not_after, now))
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is fed by arrivals: before an answer, what came into the store since the last one is taken
 //! into the report's columns and the revocations.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -13,11 +13,13 @@ use crate::charter::chain::Offered;
 use crate::charter::{Chain, Charter, CharterError, CharterNote, Refusal};
 use crate::clock::Clock;
 use crate::identity::WitnessKey;
-use crate::log::{Leaf, SignedCheckpoint};
+use crate::log::proof::Opening;
+use crate::log::{Leaf, SignedCheckpoint, TlogProof};
 use crate::model::{ConsortiumId, MemberId};
 use crate::report::feed::{self, FeedError};
 use crate::report::{Asker, Columns, Consortium, Head, ReportError};
-use crate::store::{Arrival, Change, PublicStore, StoreError};
+use crate::store::replica::Replica;
+use crate::store::{Arrival, Change, Payload, PublicStore, StoreError};
 use crate::wire;
 
 /// How many arrivals are read at once.
@@ -52,6 +54,23 @@ pub enum PlaneError {
     /// A charter that does not name this node's member with this node's keys.
     #[error("the charter does not name {0} with this node's keys")]
     NotNamed(MemberId),
+    /// No such leaf, or not one the caller may see.
+    #[error("{member} has no leaf {index} that can be shown")]
+    NoLeaf {
+        /// Whose log.
+        member: MemberId,
+        /// Which leaf.
+        index: u64,
+    },
+    /// The payload was taken back.
+    #[error("the payload of leaf {index} was recalled and erased")]
+    Recalled {
+        /// Which leaf.
+        index: u64,
+    },
+    /// What is stored does not hang together.
+    #[error("{0}")]
+    Damaged(String),
     /// A query has no answer.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -97,6 +116,7 @@ impl From<Chain> for InForce {
 struct Seen {
     arrival: u64,
     columns: Columns,
+    frozen: BTreeSet<String>,
 }
 
 impl PublicPlane {
@@ -149,7 +169,10 @@ impl PublicPlane {
     /// When it is not valid after the versions before it; then nothing changes.
     pub fn submit<B: AsRef<[u8]>>(&self, copies: &[B]) -> Result<wire::CharterState, PlaneError> {
         let note = CharterNote::merge(copies)?;
-        let mut in_force = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        let mut in_force = self
+            .in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         match &*in_force {
             Some(ours) => same_consortium(&ours.charter, note.charter())?,
             None => self.check_named(note.charter())?,
@@ -165,11 +188,13 @@ impl PublicPlane {
         };
         match offered {
             Offered::Conflict => {
-                self.store.put_conflict(version, note.to_string().as_bytes())?;
+                self.store
+                    .put_conflict(version, note.to_string().as_bytes())?;
             }
             Offered::Known | Offered::Next => {
                 let stored = next.version(note.charter().version()).unwrap_or(&note);
-                self.store.put_charter(version, stored.to_string().as_bytes())?;
+                self.store
+                    .put_charter(version, stored.to_string().as_bytes())?;
             }
         }
         self.store.commit()?;
@@ -214,7 +239,7 @@ impl PublicPlane {
             };
             let last = last.number;
             for Arrival { change, .. } in arrivals {
-                self.take_in(&charter, &mut seen.columns, &change)?;
+                self.take_in(&charter, &mut seen, &change)?;
             }
             seen.arrival = last;
         }
@@ -223,7 +248,7 @@ impl PublicPlane {
     fn take_in(
         &self,
         charter: &Charter,
-        columns: &mut Columns,
+        seen: &mut Seen,
         change: &Change,
     ) -> Result<(), PlaneError> {
         match change {
@@ -237,18 +262,21 @@ impl PublicPlane {
                         self.revoke(&member.id, spki.0);
                         continue;
                     }
-                    feed::leaf(columns, &member.id, index, &entry)?;
+                    feed::leaf(&mut seen.columns, &member.id, index, &entry)?;
                 }
             }
             Change::Payload { origin, index } => {
                 if let Some(member) = charter.member_of_origin(origin)
                     && let Some(entry) = self.store.entry(origin, *index)?
                 {
-                    feed::payload(columns, &member.id, *index, &entry)?;
+                    feed::payload(&mut seen.columns, &member.id, *index, &entry)?;
                 }
             }
-            Change::Head { origin } => self.take_in_head(charter, columns, origin)?,
-            Change::Charter { .. } | Change::Conflict { .. } | Change::Frozen { .. } => {}
+            Change::Head { origin } => self.take_in_head(charter, &mut seen.columns, origin)?,
+            Change::Frozen { origin } => {
+                seen.frozen.insert(origin.clone());
+            }
+            Change::Charter { .. } | Change::Conflict { .. } => {}
         }
         Ok(())
     }
@@ -263,14 +291,20 @@ impl PublicPlane {
         else {
             return Ok(());
         };
-        let Some(signed) = log.head.and_then(|head| SignedCheckpoint::parse(head.note.as_bytes()).ok())
+        let Some(signed) = log
+            .head
+            .and_then(|head| SignedCheckpoint::parse(head.note.as_bytes()).ok())
         else {
             return Ok(());
         };
         let (names, keys): (Vec<&MemberId>, Vec<_>) =
             charter.witnesses_of(&member.id).into_iter().unzip();
         let cosigned = signed.cosignatures(&keys).unwrap_or_default();
-        let by = |name| keys.iter().position(|key| key.name() == name).map(|at| names[at].clone());
+        let by = |name| {
+            keys.iter()
+                .position(|key| key.name() == name)
+                .map(|at| names[at].clone())
+        };
         columns.set_head(
             &member.id,
             Head {
@@ -305,7 +339,12 @@ impl PublicPlane {
     ) -> Result<wire::QueryResponse, PlaneError> {
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
-        Ok(crate::report::query(&seen.columns, &consortium, &self.asker(reader), request)?)
+        Ok(crate::report::query(
+            &seen.columns,
+            &consortium,
+            &self.asker(reader),
+            request,
+        )?)
     }
 
     /// Answers who has reported, in the name of a member, or of this node's own user.
@@ -319,7 +358,64 @@ impl PublicPlane {
     ) -> Result<wire::CoverageResponse, PlaneError> {
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
-        Ok(crate::report::coverage(&seen.columns, &consortium, &self.asker(reader), request)?)
+        Ok(crate::report::coverage(
+            &seen.columns,
+            &consortium,
+            &self.asker(reader),
+            request,
+        )?)
+    }
+
+    /// Returns the logs whose owner signed two histories.
+    pub fn frozen_logs(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.frozen.iter().cloned().collect()
+    }
+
+    /// Returns one leaf with everything it takes to check it offline, for a reader or for this
+    /// node's own user.
+    ///
+    /// # Errors
+    /// When there is no such leaf, its payload is not here, was recalled, or is not the reader's
+    /// to see.
+    pub fn prove(
+        &self,
+        reader: Option<&MemberId>,
+        member: &MemberId,
+        index: u64,
+    ) -> Result<String, PlaneError> {
+        let charter = self.charter()?;
+        let none = || PlaneError::NoLeaf {
+            member: member.clone(),
+            index,
+        };
+        let origin = charter.origin(member);
+        let log = self.store.log(&origin)?.ok_or_else(none)?;
+        let head = log.head.filter(|head| index < head.size).ok_or_else(none)?;
+        let entry = self.store.entry(&origin, index)?.ok_or_else(none)?;
+        let leaf = Leaf::parse(&entry.leaf).map_err(|_| none())?;
+        if let (Leaf::Summary { audience, .. }, Some(reader)) = (&leaf, reader)
+            && !audience.includes(reader)
+        {
+            return Err(none());
+        }
+        let opening = match (&leaf, entry.payload) {
+            (_, Payload::Here(salted)) => Some(Opening {
+                salt: salted.salt,
+                payload: salted.payload,
+            }),
+            (_, Payload::Erased) => return Err(PlaneError::Recalled { index }),
+            (Leaf::Summary { .. }, _) => return Err(none()),
+            _ => None,
+        };
+        let path = Replica::new(&self.store, &origin)
+            .inclusion(index, head.size)
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        let signed = SignedCheckpoint::parse(head.note.as_bytes())
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        TlogProof::new(&entry.leaf, opening.as_ref(), index, path, &signed)
+            .map(|proof| proof.to_string())
+            .map_err(|error| PlaneError::Damaged(error.to_string()))
     }
 
     /// Runs `with` on everything taken in, with the consortium as it is now.
@@ -336,7 +432,7 @@ impl PublicPlane {
     }
 
     fn consortium_now(&self) -> Result<Consortium, PlaneError> {
-        Ok(feed::consortium(&self.charter()?))
+        Ok(feed::consortium(&*self.charter()?))
     }
 
     fn asker(&self, reader: Option<MemberId>) -> Asker {
@@ -380,11 +476,14 @@ fn stored_chain(store: &PublicStore) -> Result<Option<Chain>, PlaneError> {
 
 impl TrustSource for PublicPlane {
     fn consortium(&self) -> Option<ConsortiumId> {
-        self.charter().ok().map(|charter| charter.consortium().clone())
+        self.charter()
+            .ok()
+            .map(|charter| charter.consortium().clone())
     }
 
     fn authorities(&self, member: &MemberId) -> Vec<Vec<u8>> {
-        self.charter().map_or_else(|_| Vec::new(), |charter| charter.tls_cas(member))
+        self.charter()
+            .map_or_else(|_| Vec::new(), |charter| charter.tls_cas(member))
     }
 
     fn is_revoked(&self, member: &MemberId, spki_sha256: &[u8; 32]) -> bool {

@@ -45,7 +45,9 @@ pub struct Office {
 
 impl std::fmt::Debug for Office {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Office").field("member", &self.public.me.id).finish_non_exhaustive()
+        f.debug_struct("Office")
+            .field("member", &self.public.me.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +57,9 @@ impl Office {
     /// # Errors
     /// When the passphrase is wrong, or the plane cannot be opened.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<(), Status> {
-        self.private.unlock(passphrase).map_err(|error| error.told())?;
+        self.private
+            .unlock(passphrase)
+            .map_err(|error| error.told())?;
         self.renew_certificate()?;
         self.recover()
     }
@@ -94,9 +98,8 @@ impl Office {
         let opened = self.opened()?;
         let charter = self.charter()?;
         let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.may_sign)().map_err(|reason| {
-            crate::release::ReleaseError::UnsureOfHead(reason).told()
-        })?;
+        (self.may_sign)()
+            .map_err(|reason| crate::release::ReleaseError::UnsureOfHead(reason).told())?;
         let door = Door {
             private: &opened.store,
             public: &self.public.store,
@@ -189,7 +192,11 @@ impl Office {
 }
 
 fn lists_of(policy: &Policy) -> CodeLists {
-    CodeLists::new(CodeList::ALL.iter().map(|list| (list.as_str(), policy.codes(*list))))
+    CodeLists::new(
+        CodeList::ALL
+            .iter()
+            .map(|list| (list.as_str(), policy.codes(*list))),
+    )
 }
 
 /// Returns what a member agreed to publish under a charter.

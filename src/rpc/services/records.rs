@@ -44,12 +44,19 @@ impl RecordsService {
 }
 
 fn settings(given: &[wire::Setting]) -> Vec<(&str, &str)> {
-    given.iter().map(|s| (s.field.as_str(), s.value.as_str())).collect()
+    given
+        .iter()
+        .map(|s| (s.field.as_str(), s.value.as_str()))
+        .collect()
 }
 
 fn id(text: &str) -> Result<uuid::Uuid, Status> {
-    text.parse()
-        .map_err(|_| invalid(format!("{:?} is no record id", text.chars().take(60).collect::<String>())))
+    text.parse().map_err(|_| {
+        invalid(format!(
+            "{:?} is no record id",
+            text.chars().take(60).collect::<String>()
+        ))
+    })
 }
 
 fn kind(text: &str) -> Result<Kind, Status> {
@@ -159,7 +166,10 @@ impl Records for RecordsService {
                 Ok(records) => {
                     for page in records.chunks(PAGE) {
                         let records = page.iter().map(|record| to_wire(record, false)).collect();
-                        if pages.blocking_send(Ok(wire::ListRecordsResponse { records })).is_err() {
+                        if pages
+                            .blocking_send(Ok(wire::ListRecordsResponse { records }))
+                            .is_err()
+                        {
                             return;
                         }
                     }
@@ -206,7 +216,11 @@ impl Records for RecordsService {
 async fn receive(
     mut parts: Streaming<wire::ImportRequest>,
 ) -> Result<(wire::ImportHeader, Vec<u8>), Status> {
-    let first = parts.next().await.transpose()?.and_then(|message| message.part);
+    let first = parts
+        .next()
+        .await
+        .transpose()?
+        .and_then(|message| message.part);
     let Some(import_request::Part::Header(header)) = first else {
         return Err(invalid("an import begins with its header"));
     };
@@ -216,7 +230,9 @@ async fn receive(
             return Err(invalid("an import has one header, then data"));
         };
         if file.len() + data.len() > MAX_FILE {
-            return Err(invalid(format!("the file is longer than {MAX_FILE} bytes; split it")));
+            return Err(invalid(format!(
+                "the file is longer than {MAX_FILE} bytes; split it"
+            )));
         }
         file.extend_from_slice(&data);
     }
@@ -288,7 +304,9 @@ impl Office {
         };
         let done = work(&opened, &mut desk);
         match no_chance {
-            Some(error) => Err(Status::internal(format!("the system gave no randomness: {error}"))),
+            Some(error) => Err(Status::internal(format!(
+                "the system gave no randomness: {error}"
+            ))),
             None => done,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::office::{Office, base64, terms};
-use super::{blocking, invalid};
+use super::{PeerBook, blocking, invalid};
 use crate::log::Leaf;
 use crate::log::leaf::Status as SeriesStatus;
 use crate::model::{Kind, Period, Series, Table};
@@ -20,11 +20,22 @@ use crate::wire;
 #[derive(Clone, Debug)]
 pub(in crate::rpc) struct ReleasesService {
     office: Arc<Office>,
+    peers: Arc<dyn PeerBook>,
 }
 
 impl ReleasesService {
-    pub(in crate::rpc) const fn new(office: Arc<Office>) -> Self {
-        Self { office }
+    pub(in crate::rpc) fn new(office: Arc<Office>, peers: Arc<dyn PeerBook>) -> Self {
+        Self { office, peers }
+    }
+
+    /// Runs what appends to the own log; peers are told of it.
+    async fn let_out<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let done = blocking(work).await?;
+        self.peers.nudge();
+        Ok(done)
     }
 }
 
@@ -53,7 +64,7 @@ impl Releases for ReleasesService {
         request: Request<wire::PublishRequest>,
     ) -> Result<Response<wire::PublishResponse>, Status> {
         let (office, asked) = (Arc::clone(&self.office), request.into_inner());
-        blocking(move || {
+        self.let_out(move || {
             let today = office.public.clock.today();
             let published = office.at_door(|opened, _, door| {
                 let (period, kinds) = Ledger(&opened.store)
@@ -80,7 +91,7 @@ impl Releases for ReleasesService {
         request: Request<wire::SetStatusRequest>,
     ) -> Result<Response<wire::SetStatusResponse>, Status> {
         let (office, asked) = (Arc::clone(&self.office), request.into_inner());
-        blocking(move || {
+        self.let_out(move || {
             let kind: Kind = asked.kind.parse().map_err(invalid)?;
             let period: Period = asked.period.parse().map_err(invalid)?;
             let said: SeriesStatus = asked.status.parse().map_err(invalid)?;
@@ -121,7 +132,9 @@ impl Office {
     fn draft(&self, opened: &Opened, period: Period, kinds: &[Kind]) -> Result<Draft, Status> {
         let charter = self.charter()?;
         let terms = terms(&charter, &self.public.me.id)?;
-        let entries = Ledger(&opened.store).entries().map_err(|error| error.told())?;
+        let entries = Ledger(&opened.store)
+            .entries()
+            .map_err(|error| error.told())?;
         Draft::make(&terms, period, kinds, &opened.store, &entries).map_err(|error| error.told())
     }
 
@@ -130,16 +143,25 @@ impl Office {
         let charter = self.charter()?;
         let origin = charter.origin(&self.public.me.id);
         let mut releases: Vec<wire::ReleaseEntry> = Vec::new();
-        let rows = self.public.store.entries(&origin, 0..u64::MAX).map_err(|error| error.told())?;
+        let rows = self
+            .public
+            .store
+            .entries(&origin, 0..u64::MAX)
+            .map_err(|error| error.told())?;
         for row in rows {
             let (leaf_index, entry) = row.map_err(|error| error.told())?;
             let leaf = Leaf::parse(&entry.leaf)
                 .map_err(|error| Status::internal(format!("own leaf {leaf_index}: {error}")))?;
             let (series, revision, state) = match leaf {
-                Leaf::Summary { series, revision, .. } => (series, revision, "current".to_owned()),
+                Leaf::Summary {
+                    series, revision, ..
+                } => (series, revision, "current".to_owned()),
                 Leaf::Status { series, status, .. } => (series, 0, status.to_string()),
                 Leaf::Recall { index, .. } => {
-                    for entry in releases.iter_mut().filter(|entry| entry.leaf_index == index) {
+                    for entry in releases
+                        .iter_mut()
+                        .filter(|entry| entry.leaf_index == index)
+                    {
                         "recalled".clone_into(&mut entry.state);
                     }
                     continue;
@@ -147,7 +169,10 @@ impl Office {
                 Leaf::Revoke { .. } => continue,
             };
             let series = series.to_string();
-            for earlier in releases.iter_mut().filter(|earlier| earlier.series == series) {
+            for earlier in releases
+                .iter_mut()
+                .filter(|earlier| earlier.series == series)
+            {
                 if earlier.state != "recalled" {
                     "superseded".clone_into(&mut earlier.state);
                 }
@@ -213,7 +238,9 @@ fn blocked(blocked: &Blocked) -> wire::BlockedTable {
 fn table(table: &Table) -> wire::DraftTable {
     let by = || table.axes.iter().map(|axis| axis.dimension.to_string());
     let cell = |(at, cell): (usize, &crate::model::Cell)| wire::DraftCell {
-        dims: by().zip(table.codes_at(at).into_iter().map(ToOwned::to_owned)).collect(),
+        dims: by()
+            .zip(table.codes_at(at).into_iter().map(ToOwned::to_owned))
+            .collect(),
         state: cell.figure.state().to_owned(),
         value: cell.figure.value(),
         lower: cell.figure.lower(),
