@@ -30,10 +30,12 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod cli;
 pub mod config;
 pub mod disclosure;
 pub mod identity;
 pub mod log;
 pub mod model;
+pub mod node;
 pub mod rpc;
 pub mod wire;

@@ -202,9 +202,10 @@ impl Written {
             return Ok(None);
         };
         let path = match &text.place {
-            Place::File(file) | Place::Line(file, _) => {
-                file.parent().unwrap_or_else(|| Path::new("")).join(&text.value)
-            }
+            Place::File(file) | Place::Line(file, _) => file
+                .parent()
+                .unwrap_or_else(|| Path::new(""))
+                .join(&text.value),
             Place::Variable(_) | Place::Flag(_) => PathBuf::from(&text.value),
         };
         Passphrase::read(&path).map(|_| Some(path))
