@@ -30,12 +30,14 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod disclosure;
 pub mod identity;
 pub mod log;
 pub mod model;
+pub mod node;
 pub mod record;
 pub mod release;
 pub mod report;

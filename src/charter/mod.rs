@@ -38,7 +38,7 @@ pub use member::{Governor, Member, MemberState};
 pub use note::CharterNote;
 pub use policy::{Policy, Size, TableSpec};
 pub use text::{Charter, Expiry};
-pub use verify::{Refusal, Verified, verify_chain, verify_first, verify_next};
+pub use verify::{Refusal, Verified, verify_alone, verify_chain, verify_first, verify_next};
 
 #[cfg(test)]
 mod testing;

@@ -170,6 +170,18 @@ pub fn verify_first(note: &CharterNote) -> Verified {
     Verified::of(note, refusal, signers.0)
 }
 
+/// Verifies a version by itself: enough of its own governors signed it. Whether it follows from the
+/// versions before it stays open, so a reader relies on its fingerprint.
+pub fn verify_alone(note: &CharterNote) -> Verified {
+    match Signers::of_governors(note, note.charter()) {
+        Ok(signers) => {
+            let refusal = signers.reach_threshold(note.charter()).err();
+            Verified::of(note, refusal, signers.0)
+        }
+        Err(error) => Verified::of(note, Some(error.into()), BTreeSet::new()),
+    }
+}
+
 /// Verifies a version against the one before it, which counts.
 pub fn verify_next(previous: &Charter, note: &CharterNote) -> Verified {
     match succession::signers(previous, note) {

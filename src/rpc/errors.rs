@@ -2,6 +2,7 @@
 
 use tonic::Status;
 
+use super::client::CallError;
 use super::plane;
 use super::status::status;
 use crate::charter::CharterError;
@@ -13,9 +14,14 @@ use crate::report::ReportError;
 use crate::store::StoreError;
 
 /// An error with the word and the hint it is told with.
-pub(super) trait Told: std::error::Error + Sized {
+pub trait Told: std::error::Error + Sized {
     /// Returns the word for programs and what to do about it.
     fn word(&self) -> (&'static str, &'static str);
+
+    /// Returns the error as a command shows it.
+    fn call_error(self) -> CallError {
+        CallError::from(self.told())
+    }
 
     /// Returns the status a caller gets. What the operator must know is logged.
     fn told(self) -> Status {

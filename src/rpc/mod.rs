@@ -24,7 +24,7 @@
 pub mod caller;
 pub mod client;
 pub mod connect;
-mod errors;
+pub mod errors;
 pub mod generated;
 pub mod guard;
 pub mod limits;
