@@ -8,10 +8,12 @@
 //! - it panics on some damage: caught, and turned into an error that says what to do;
 //! - it never syncs values that outgrow a page: they are stored in pieces, see `batch.rs`;
 //! - it returns some damaged values as if whole: every value has a checksum;
+//! - it keeps removed values in its file: a rewrite can be asked for, see `rewrite.rs`;
 //! - after a failed write its state is unknown: the handle refuses all further writes.
 
 mod batch;
 mod open;
+mod rewrite;
 
 use std::fs::File;
 use std::io;
@@ -66,6 +68,23 @@ impl Durable {
     /// # Errors
     /// As [`Durable::open`].
     pub fn open_with(path: &Path, rescue: &str, sync: SyncStep) -> Result<Self, StoreError> {
+        rewrite::tidy(path)?;
+        if rewrite::is_requested(path) {
+            // The database as it is serves as well; the request stays for the next opening.
+            if let Err(error) = rewrite::run(path, rescue) {
+                tracing::warn!(%error, path = %path.display(), "database not written anew, erased values still in its file");
+            }
+            rewrite::tidy(path)?;
+        }
+        Self::open_synced(path, rescue, sync)
+    }
+
+    /// Opens without the rewrite that may have been asked for.
+    fn open_as_it_is(path: &Path, rescue: &str) -> Result<Self, StoreError> {
+        Self::open_synced(path, rescue, Box::new(File::sync_data))
+    }
+
+    fn open_synced(path: &Path, rescue: &str, sync: SyncStep) -> Result<Self, StoreError> {
         file::create_private_dir(path)?;
         file::restrict(path, 0o700)?;
         let data = path.join("db");
@@ -185,6 +204,20 @@ impl Durable {
     /// Returns the rows of the whole key space, in order, read as they are asked for.
     pub fn all(&self) -> Rows<'_> {
         self.range(&[], &[PIECES])
+    }
+
+    /// Has the next opening write the database anew, so that no file holds what was removed so
+    /// far.
+    ///
+    /// # Errors
+    /// When the request cannot be noted.
+    pub fn request_rewrite(&self) -> Result<(), StoreError> {
+        rewrite::request(&self.path)
+    }
+
+    /// Returns whether the file may still hold removed values until the next opening.
+    pub fn rewrite_requested(&self) -> bool {
+        rewrite::is_requested(&self.path)
     }
 
     /// Returns where the database lies.

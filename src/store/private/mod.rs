@@ -204,6 +204,15 @@ impl PrivateStore {
         self.db.commit()
     }
 
+    /// Has the next opening write the database anew, so that no file holds what was deleted so
+    /// far: for whoever asked to be forgotten.
+    ///
+    /// # Errors
+    /// When the request cannot be noted.
+    pub fn request_rewrite(&self) -> Result<(), StoreError> {
+        self.db.request_rewrite()
+    }
+
     /// Returns how many keys there are.
     pub fn len(&self) -> usize {
         self.read().rows.len()
