@@ -31,8 +31,7 @@ pub(super) fn witness_path(dir: &Path) -> PathBuf {
 /// When the directory holds something already, or cannot be written.
 pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, Failure> {
     let dir = NodeDir::create(&new.dir).map_err(failure)?;
-    let member_keys =
-        MemberKeys::generate(&new.member, entropy, clock.now()).map_err(failure)?;
+    let member_keys = MemberKeys::generate(&new.member, entropy, clock.now()).map_err(failure)?;
     let recovery = keys::seed(entropy).map_err(failure)?;
     let witness_seed = keys::seed(entropy).map_err(failure)?;
     let witness = WitnessKey::from_seed(&witness_seed);
@@ -45,13 +44,26 @@ pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, F
             let private = dir.private(&data_key, entropy).map_err(failure)?;
             member_keys.seal_into(&private).map_err(failure)?;
         }
-        _ if new.relay => member_keys.write(&relay_keys(dir.path())).map_err(failure)?,
-        _ => return Err(Failure::new("passphrase", "a member's node needs a passphrase", "")),
+        _ if new.relay => member_keys
+            .write(&relay_keys(dir.path()))
+            .map_err(failure)?,
+        _ => {
+            return Err(Failure::new(
+                "passphrase",
+                "a member's node needs a passphrase",
+                "",
+            ));
+        }
     }
 
     let text = Zeroizing::new(canon::to_base64(&*witness_seed));
     file::write_atomic(&witness_path(dir.path()), text.as_bytes()).map_err(failure)?;
-    let card = card(new, &member_keys, &GovernorKey::from_seed(&recovery), &witness)?;
+    let card = card(
+        new,
+        &member_keys,
+        &GovernorKey::from_seed(&recovery),
+        &witness,
+    )?;
     file::write_atomic(&card_path(dir.path()), card.to_string().as_bytes()).map_err(failure)?;
     let settings = dir.path().join(config::FILE_NAME);
     file::write_atomic(&settings, new.settings.as_bytes()).map_err(failure)?;

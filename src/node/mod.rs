@@ -51,7 +51,11 @@ impl Host for Program {
             return Ok(None);
         }
         let paths = local::socket_paths(dir).map_err(|error| {
-            Failure::new("config", error.to_string(), "set XDG_RUNTIME_DIR to a short path")
+            Failure::new(
+                "config",
+                error.to_string(),
+                "set XDG_RUNTIME_DIR to a short path",
+            )
         })?;
         match connect::socket(paths).await {
             Ok(channel) => Ok(Some(Client::new(channel))),
@@ -98,9 +102,15 @@ impl Host for Program {
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| {
-        Err(Failure::new("internal", panicked.to_string(), "see the log above"))
-    })
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panicked| {
+            Err(Failure::new(
+                "internal",
+                panicked.to_string(),
+                "see the log above",
+            ))
+        })
 }
 
 /// Returns a room's error as a command shows it.

@@ -15,7 +15,7 @@ use crate::identity::{WitnessKey, canon};
 use crate::release::PrivatePlane;
 use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
-use crate::rpc::services::{Office, PeerBook, local_routes};
+use crate::rpc::services::{Office, PeerBook, Solitary, local_routes};
 use crate::rpc::{CallError, Client, connect};
 use crate::store::{Entropy, NodeDir, file};
 
@@ -116,19 +116,26 @@ pub fn read_card(dir: &Path) -> Result<Card, Failure> {
     let bytes = file::read_small(&path, MAX_CARD).map_err(failure)?;
     let bytes = bytes.ok_or_else(|| {
         let message = format!("{} holds no node", dir.display());
-        Failure::new("no_node", message, "make one with `counterfoil init`, or name it with --dir")
+        Failure::new(
+            "no_node",
+            message,
+            "make one with `counterfoil init`, or name it with --dir",
+        )
     })?;
     Card::parse(&bytes).map_err(failure)
 }
 
 fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
     let path = witness_path(dir);
-    let bytes = file::read_small(&path, 1024).map_err(failure)?.map(Zeroizing::new);
+    let bytes = file::read_small(&path, 1024)
+        .map_err(failure)?
+        .map(Zeroizing::new);
     let seed = bytes
         .and_then(|bytes| canon::from_base64_32(std::str::from_utf8(&bytes).ok()?.trim()))
         .map(Zeroizing::new);
-    seed.map(|seed| WitnessKey::from_seed(&seed)).ok_or_else(|| {
-        let message = format!("{} holds no witness key", path.display());
-        Failure::new("damaged", message, "restore a backup")
-    })
+    seed.map(|seed| WitnessKey::from_seed(&seed))
+        .ok_or_else(|| {
+            let message = format!("{} holds no witness key", path.display());
+            Failure::new("damaged", message, "restore a backup")
+        })
 }

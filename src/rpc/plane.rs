@@ -383,7 +383,7 @@ impl PublicPlane {
         reader: Option<&MemberId>,
         member: &MemberId,
         index: u64,
-    ) -> Result<String, PlaneError> {
+    ) -> Result<wire::ProveResponse, PlaneError> {
         let charter = self.charter()?;
         let none = || PlaneError::NoLeaf {
             member: member.clone(),
@@ -413,9 +413,29 @@ impl PublicPlane {
             .map_err(|error| PlaneError::Damaged(error.to_string()))?;
         let signed = SignedCheckpoint::parse(head.note.as_bytes())
             .map_err(|error| PlaneError::Damaged(error.to_string()))?;
-        TlogProof::new(&entry.leaf, opening.as_ref(), index, path, &signed)
-            .map(|proof| proof.to_string())
-            .map_err(|error| PlaneError::Damaged(error.to_string()))
+        let proof = TlogProof::new(&entry.leaf, opening.as_ref(), index, path, &signed)
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        Ok(wire::ProveResponse {
+            document: proof.to_string(),
+            status: self.status_of(member, &leaf, index)?.to_owned(),
+        })
+    }
+
+    /// Returns whether a later leaf stands in a leaf's place.
+    fn status_of(
+        &self,
+        member: &MemberId,
+        leaf: &Leaf,
+        index: u64,
+    ) -> Result<&'static str, PlaneError> {
+        let Some(series) = leaf.series() else {
+            return Ok("current");
+        };
+        let history = self.caught_up()?.columns.history(member, series);
+        let superseded = history
+            .iter()
+            .any(|release| release.leaf_index == index && release.superseded_by.is_some());
+        Ok(if superseded { "superseded" } else { "current" })
     }
 
     /// Runs `with` on everything taken in, with the consortium as it is now.

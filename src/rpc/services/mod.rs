@@ -19,7 +19,7 @@ use tonic::{Response, Status};
 
 pub use office::Office;
 
-pub use admin::PeerBook;
+pub use admin::{PeerBook, Solitary};
 
 use super::MESSAGE_LIMIT;
 use super::client::LOCAL_MESSAGE_LIMIT;

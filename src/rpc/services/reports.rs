@@ -57,10 +57,9 @@ impl Reports for ReportsService {
         let (plane, asked) = (Arc::clone(&self.plane), request.into_inner());
         blocking(move || {
             let member: MemberId = asked.member.parse().map_err(invalid)?;
-            let document = plane.prove(reader.as_ref(), &member, asked.leaf_index);
-            Ok(wire::ProveResponse {
-                document: document.map_err(|error| error.told())?,
-            })
+            plane
+                .prove(reader.as_ref(), &member, asked.leaf_index)
+                .map_err(|error| error.told())
         })
         .await
     }
