@@ -15,11 +15,13 @@ crate::model::words! {
         Records = "records",
         /// Which record a row of a file became.
         Sources = "sources",
+        /// How to undo a long write that has not ended.
+        Undo = "undo",
     }
 }
 
 /// One change to the private database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Change {
     /// Where.
     pub space: Space,
@@ -59,6 +61,7 @@ impl Space {
         match self {
             Self::Records => 1,
             Self::Sources => 2,
+            Self::Undo => 3,
         }
     }
 }
