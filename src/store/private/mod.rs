@@ -3,6 +3,8 @@
 //! A row's key on disk is a sequence number; the real key is sealed with the value. The order of
 //! real keys exists only in memory, built by one pass over the rows when the plane is unlocked.
 
+mod staging;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
@@ -14,11 +16,12 @@ use super::durable::{Batch, Durable, MAX_VALUE};
 use super::sealed::Sealer;
 use super::vault::{DataKey, Purpose};
 use super::{Entropy, StoreError};
+use staging::Stage;
 
 const RESCUE: &str = "move it away and restore a backup";
 
 /// The row that binds a data key to its database, so that a wrong key is noticed even where
-/// there is nothing else to open.
+/// there is nothing else to open. It says too how far a large write has come.
 const BINDING: u64 = 0;
 
 /// Longest real key, space included.
@@ -40,6 +43,8 @@ pub struct PrivateStore {
 struct Index {
     rows: BTreeMap<Box<[u8]>, u64>,
     next: u64,
+    /// Whether a large write left rows behind that are to be cleared away.
+    unsettled: bool,
 }
 
 /// Writes that happen together or not at all. For one key, the last one counts.
@@ -92,24 +97,19 @@ impl PrivateStore {
     /// As [`PrivateStore::open`].
     pub fn on(db: Durable, key: &DataKey, entropy: Entropy) -> Result<Self, StoreError> {
         let sealer = Sealer::new(&key.derive(Purpose::Seal));
-        let index = match read_index(&db, &sealer)? {
-            Some(index) => index,
-            None => {
-                let mut batch = Batch::new();
-                batch.insert(row_key(BINDING), sealer.seal(BINDING, &[], &[], entropy)?);
-                db.apply(batch)?;
-                Index {
-                    rows: BTreeMap::new(),
-                    next: BINDING + 1,
-                }
-            }
-        };
-        Ok(Self {
+        let store = Self {
             db,
             sealer,
             entropy,
-            index: RwLock::new(index),
-        })
+            index: RwLock::default(),
+        };
+        if store.db.all().next().is_none() {
+            store.set_stage(&Stage::Settled)?;
+            store.commit()?;
+        }
+        store.settle()?;
+        *store.index.write().unwrap_or_else(PoisonError::into_inner) = store.read_index()?;
+        Ok(store)
     }
 
     /// Returns the value under a key of a space.
@@ -145,21 +145,34 @@ impl PrivateStore {
         self.commit()
     }
 
-    /// Makes changes, whole or not at all. They can be read at once; they survive a crash only
-    /// once a later [`PrivateStore::commit`] has returned.
+    /// Makes changes, whole or not at all, however many. They can be read at once; they survive a
+    /// crash only once a later [`PrivateStore::commit`] has returned.
     ///
     /// # Errors
     /// As [`PrivateStore::apply`].
     pub fn write(&self, changes: Changes) -> Result<(), StoreError> {
+        for (key, value) in &changes.0 {
+            check_size("a key", key.len(), MAX_KEY)?;
+            check_size(
+                "a value",
+                value.as_ref().map_or(0, |value| value.len()),
+                MAX_SEALED,
+            )?;
+        }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if index.unsettled {
+            self.settle()?;
+            index.unsettled = false;
+        }
+        if staging::is_large(&changes) {
+            return self.write_staged(&mut index, &changes);
+        }
         let mut next = index.next;
         let mut batch = Batch::new();
         // What the index has to learn once the batch is written.
         let mut moved = Vec::new();
         for (key, value) in &changes.0 {
-            check_size("a key", key.len(), MAX_KEY)?;
-            let held = index.rows.get(key.as_slice()).copied();
-            match (value, held) {
+            match (value, index.rows.get(key.as_slice()).copied()) {
                 (None, None) => {}
                 (None, Some(sequence)) => {
                     batch.remove(row_key(sequence));
@@ -177,10 +190,7 @@ impl PrivateStore {
         }
         self.db.write(batch)?;
         for (key, sequence) in moved {
-            match sequence {
-                Some(sequence) => index.insert(key, sequence),
-                None => index.remove(key),
-            }
+            index.place(key, sequence);
         }
         index.next = next;
         Ok(())
@@ -192,6 +202,15 @@ impl PrivateStore {
     /// When the disk refuses; then no write is ever taken again.
     pub fn commit(&self) -> Result<(), StoreError> {
         self.db.commit()
+    }
+
+    /// Has the next opening write the database anew, so that no file holds what was deleted so
+    /// far: for whoever asked to be forgotten.
+    ///
+    /// # Errors
+    /// When the request cannot be noted.
+    pub fn request_rewrite(&self) -> Result<(), StoreError> {
+        self.db.request_rewrite()
     }
 
     /// Returns how many keys there are.
@@ -215,8 +234,25 @@ impl PrivateStore {
     }
 
     fn seal(&self, sequence: u64, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        check_size("a value", value.len(), MAX_SEALED)?;
         self.sealer.seal(sequence, key, value, self.entropy)
+    }
+
+    /// Opens every row once, to learn where the row of each key lies.
+    fn read_index(&self) -> Result<Index, StoreError> {
+        let mut index = Index::default();
+        for row in self.db.all() {
+            let (key, sealed) = row?;
+            let sequence = key.try_into().map(u64::from_be_bytes);
+            let sequence =
+                sequence.map_err(|_| StoreError::damaged(self.db.path(), "a key is not a key"))?;
+            if sequence != BINDING {
+                let opened = self.sealer.open(sequence, &sealed);
+                let opened = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
+                index.place(opened.key(), Some(sequence));
+            }
+            index.next = sequence + 1;
+        }
+        Ok(index)
     }
 
     fn value(&self, sequence: u64) -> Result<Zeroizing<Vec<u8>>, StoreError> {
@@ -292,13 +328,21 @@ impl Iterator for Scan<'_> {
 }
 
 impl Index {
-    fn insert(&mut self, key: &[u8], sequence: u64) {
-        self.rows.insert(key.into(), sequence);
-    }
-
-    fn remove(&mut self, key: &[u8]) {
-        if let Some((mut key, _)) = self.rows.remove_entry(key) {
-            key.zeroize();
+    /// Takes in where the row of a key lies now; `None` for nowhere.
+    fn place(&mut self, key: &[u8], sequence: Option<u64>) {
+        match sequence {
+            // A key that is there already stays, so that no copy is dropped without being wiped.
+            Some(sequence) => match self.rows.get_mut(key) {
+                Some(held) => *held = sequence,
+                None => {
+                    self.rows.insert(key.into(), sequence);
+                }
+            },
+            None => {
+                if let Some((mut key, _)) = self.rows.remove_entry(key) {
+                    key.zeroize();
+                }
+            }
         }
     }
 }
@@ -309,33 +353,6 @@ impl Drop for Index {
             key.zeroize();
         }
     }
-}
-
-/// Opens every row once; `None` for a database without any.
-fn read_index(db: &Durable, sealer: &Sealer) -> Result<Option<Index>, StoreError> {
-    let mut index = Index::default();
-    let mut bound = false;
-    for row in db.all() {
-        let (key, sealed) = row?;
-        let sequence = key.try_into().map(u64::from_be_bytes);
-        let sequence =
-            sequence.map_err(|_| StoreError::damaged(db.path(), "a key is not a key"))?;
-        let opened = sealer.open(sequence, &sealed);
-        if sequence == BINDING {
-            bound = true;
-            opened.ok_or_else(|| StoreError::WrongKey {
-                path: db.path().to_owned(),
-            })?;
-        } else {
-            let opened = opened.ok_or_else(|| damaged_row(db, sequence))?;
-            index.insert(opened.key(), sequence);
-        }
-        index.next = sequence + 1;
-    }
-    if !bound && index.next > 0 {
-        return Err(damaged_row(db, BINDING));
-    }
-    Ok(bound.then_some(index))
 }
 
 fn damaged_row(db: &Durable, sequence: u64) -> StoreError {
@@ -361,181 +378,4 @@ fn check_size(what: &'static str, bytes: usize, max: usize) -> Result<(), StoreE
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::os_entropy;
-
-    const RECORD: u8 = 1;
-    const LEDGER: u8 = 2;
-
-    fn key() -> DataKey {
-        DataKey::generate(os_entropy).unwrap()
-    }
-
-    fn open(dir: &tempfile::TempDir, key: &DataKey) -> PrivateStore {
-        PrivateStore::open(dir.path(), key, os_entropy).unwrap()
-    }
-
-    fn put(store: &PrivateStore, space: u8, key: &[u8], value: &[u8]) {
-        let mut changes = Changes::new();
-        changes.put(space, key, value.to_vec());
-        store.apply(changes).unwrap();
-    }
-
-    fn keys(store: &PrivateStore, space: u8, prefix: &[u8]) -> Vec<Vec<u8>> {
-        store
-            .scan(space, prefix)
-            .map(|row| row.unwrap().0)
-            .collect()
-    }
-
-    #[test]
-    fn records_come_back_in_the_order_of_their_keys() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = key();
-        let first = open(&dir, &key);
-        for name in ["b2", "a", "b1", "c"] {
-            put(&first, RECORD, name.as_bytes(), name.as_bytes());
-        }
-        put(&first, LEDGER, b"b0", b"ledger");
-        put(&first, RECORD, b"b1", b"changed");
-        drop(first);
-
-        let store = open(&dir, &key);
-        assert_eq!(store.len(), 5);
-        assert_eq!(keys(&store, RECORD, b"b"), [b"b1", b"b2"]);
-        assert_eq!(keys(&store, LEDGER, b""), [b"b0"]);
-        assert_eq!(
-            store.get(RECORD, b"b1").unwrap().unwrap().as_slice(),
-            b"changed"
-        );
-        assert!(store.get(LEDGER, b"b1").unwrap().is_none());
-
-        let mut changes = Changes::new();
-        changes.delete(RECORD, b"b1");
-        changes.delete(RECORD, b"never there");
-        changes.put(RECORD, b"d", b"new".to_vec());
-        store.apply(changes).unwrap();
-        assert_eq!(keys(&store, RECORD, b"").len(), 4);
-        drop(store);
-        let store = open(&dir, &key);
-        assert_eq!(keys(&store, RECORD, b""), [&b"a"[..], b"b2", b"c", b"d"]);
-    }
-
-    #[test]
-    fn another_key_opens_nothing_even_where_nothing_is_stored() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(open(&dir, &key()));
-        let refused = PrivateStore::open(dir.path(), &key(), os_entropy);
-        assert!(matches!(refused, Err(StoreError::WrongKey { .. })));
-    }
-
-    #[test]
-    fn neither_keys_nor_values_are_found_on_disk() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(&dir, &key());
-        let marker = b"MARKER-7f3a-somebody";
-        for n in 0..200_u32 {
-            let name = [&marker[..], &n.to_be_bytes()].concat();
-            put(&store, RECORD, &name, &marker.repeat(1 + n as usize));
-        }
-        drop(store);
-        let mut searched = 0;
-        for entry in std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
-                let bytes = std::fs::read(entry.path()).unwrap();
-                searched += bytes.len();
-                assert!(!bytes.windows(8).any(|window| window == &marker[..8]));
-            }
-        }
-        assert!(searched > 400_000, "{searched}");
-    }
-
-    #[test]
-    fn a_changed_row_is_an_error_and_says_nothing_of_what_it_held() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = key();
-        let store = open(&dir, &key);
-        put(&store, RECORD, b"secret-key", b"secret-value");
-        // Changed past the engine's own checks, as a faulty engine would.
-        let mut sealed = store.db.get(&row_key(1)).unwrap().unwrap();
-        sealed[40] ^= 1;
-        let mut batch = Batch::new();
-        batch.put(row_key(1), sealed);
-        store.db.apply(batch).unwrap();
-        let error = store.get(RECORD, b"secret-key").unwrap_err().to_string();
-        assert!(
-            !error.contains("secret") && error.contains("row 1"),
-            "{error}"
-        );
-        assert!(store.scan(RECORD, b"").any(|row| row.is_err()));
-        drop(store);
-        let refused = PrivateStore::open(dir.path(), &key, os_entropy);
-        assert!(matches!(refused, Err(StoreError::Damaged { .. })));
-    }
-
-    #[test]
-    fn what_is_refused_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(&dir, &key());
-        let mut changes = Changes::new();
-        changes.put(RECORD, b"a", vec![1]);
-        changes.put(RECORD, &[b'k'; MAX_KEY], vec![1]);
-        assert!(matches!(
-            store.apply(changes),
-            Err(StoreError::TooLarge { .. })
-        ));
-        assert!(store.is_empty());
-        put(&store, RECORD, b"a", b"1");
-        assert_eq!(store.len(), 1);
-    }
-
-    #[test]
-    fn no_randomness_means_no_write() {
-        let dir = tempfile::tempdir().unwrap();
-        let key = key();
-        drop(open(&dir, &key));
-        let broken: Entropy = |_| Err(std::io::ErrorKind::Other.into());
-        let store = PrivateStore::open(dir.path(), &key, broken).unwrap();
-        let mut changes = Changes::new();
-        changes.put(RECORD, b"a", vec![1]);
-        assert!(matches!(store.apply(changes), Err(StoreError::Entropy(_))));
-        assert!(store.is_empty());
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(12))]
-        #[test]
-        fn it_holds_what_a_map_would(steps: Vec<(u8, u8, Option<Vec<u8>>)>) {
-            let dir = tempfile::tempdir().unwrap();
-            let key = key();
-            let store = open(&dir, &key);
-            let mut map = BTreeMap::new();
-            for (space, name, value) in steps {
-                let (space, name) = (space % 2, vec![name % 8]);
-                let mut changes = Changes::new();
-                match value {
-                    Some(value) => {
-                        changes.put(space, &name, value.clone());
-                        map.insert((space, name), value);
-                    }
-                    None => {
-                        changes.delete(space, &name);
-                        map.remove(&(space, name));
-                    }
-                }
-                store.write(changes).unwrap();
-            }
-            let held = |store: &PrivateStore| -> BTreeMap<(u8, Vec<u8>), Vec<u8>> {
-                let rows = |space| store.scan(space, &[]).map(move |row| {
-                    let (key, value) = row.unwrap();
-                    ((space, key), value.to_vec())
-                });
-                rows(0).chain(rows(1)).collect()
-            };
-            assert_eq!(held(&store), map);
-            drop(store);
-            assert_eq!(held(&open(&dir, &key)), map);
-        }
-    }
-}
+mod tests;
