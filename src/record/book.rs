@@ -15,13 +15,11 @@ crate::model::words! {
         Records = "records",
         /// Which record a row of a file became.
         Sources = "sources",
-        /// How to undo a long write that has not ended.
-        Undo = "undo",
     }
 }
 
 /// One change to the private database.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Where.
     pub space: Space,
@@ -61,7 +59,6 @@ impl Space {
         match self {
             Self::Records => 1,
             Self::Sources => 2,
-            Self::Undo => 3,
         }
     }
 }

@@ -100,9 +100,6 @@ pub enum RecordError {
         /// What is wrong.
         reason: String,
     },
-    /// Another import is under way, or one was interrupted and not yet undone.
-    #[error("another import is under way; wait for it, or restart the node if none is")]
-    Busy,
     /// The private database failed.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

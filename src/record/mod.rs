@@ -6,7 +6,6 @@
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
 //! - [`book`]: how records lie in the private database.
-//! - [`long_write`]: many changes, all or nothing, in batches the database can take.
 //! - [`edit`]: add, edit, delete, list.
 //! - [`import`]: a file becomes records, all or nothing, the same file twice changing nothing.
 //! - [`tabulate`]: the numbers of a plan table.
@@ -29,7 +28,6 @@ pub mod edit;
 mod error;
 pub mod import;
 mod joint;
-pub mod long_write;
 pub mod tabulate;
 
 pub use book::{Book, Change, Space, each, show};
@@ -38,7 +36,6 @@ pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
 pub use import::{ImportOutcome, ImportRequest, Rejection, import};
-pub use long_write::undo_interrupted;
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};
 pub use tabulate::{Counting, Signers, TableRequest, Tally, tabulate};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::columns::Said;
 use super::tray::{Identity, Tray};
 use crate::model::Kind;
-use crate::record::book::{self, Book, Change, Origin};
+use crate::record::book::{self, Book, Origin};
 use crate::record::edit::{Desk, row_key};
 use crate::record::entry::{Fields, MAX_RECORD, Record, Row, misfit};
 use crate::record::error::RecordError;
@@ -28,7 +28,7 @@ pub(super) trait Take {
     fn take(
         &mut self,
         desk: &mut Desk<'_>,
-        tray: &mut Tray<'_>,
+        tray: &mut Tray,
         said: Said,
         identity: Identity,
     ) -> Result<Verdict, RecordError>;
@@ -52,7 +52,7 @@ impl Take for IntoBook<'_> {
     fn take(
         &mut self,
         desk: &mut Desk<'_>,
-        tray: &mut Tray<'_>,
+        tray: &mut Tray,
         said: Said,
         identity: Identity,
     ) -> Result<Verdict, RecordError> {
@@ -85,10 +85,10 @@ impl Take for IntoBook<'_> {
             id: record.id,
             row: identity.row,
         };
-        tray.change(book::put_origin(identity.name, origin))?;
+        tray.change(book::put_origin(identity.name, origin));
         if !matches!(verdict, Verdict::Unchanged) {
             record.updated = desk.now;
-            tray.change(book::put_record(&record))?;
+            tray.change(book::put_record(&record));
         }
         Ok(verdict)
     }
@@ -162,12 +162,8 @@ impl IntoList {
         self
     }
 
-    /// Returns the record with its new list, and warns of what should be looked at.
-    pub(super) fn close(
-        mut self,
-        desk: &Desk<'_>,
-        tray: &mut Tray<'_>,
-    ) -> Result<Change, RecordError> {
+    /// Hands the changed record over, with what should be looked at.
+    pub(super) fn close(mut self, desk: &Desk<'_>, tray: &mut Tray) -> Result<(), RecordError> {
         if self.repeated > 0 {
             tray.outcome.warnings.push(format!(
                 "{} rows name a person of an earlier row; each person is kept once",
@@ -182,11 +178,15 @@ impl IntoList {
                 "attended says {attended} and the list of participants {listed}; the list counts"
             ));
         }
+        if tray.outcome.created + tray.outcome.updated == 0 {
+            return Ok(());
+        }
         self.record.updated = desk.now;
         if self.record.encode().len() > MAX_RECORD {
             return Err(RecordError::TooLarge);
         }
-        Ok(book::put_record(&self.record))
+        tray.change(book::put_record(&self.record));
+        Ok(())
     }
 }
 
@@ -194,7 +194,7 @@ impl Take for IntoList {
     fn take(
         &mut self,
         desk: &mut Desk<'_>,
-        _: &mut Tray<'_>,
+        _: &mut Tray,
         said: Said,
         identity: Identity,
     ) -> Result<Verdict, RecordError> {

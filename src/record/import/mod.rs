@@ -7,7 +7,7 @@
 //! - [`tray`]: what has been read so far, and what will be stored.
 //! - [`into`]: a good row becomes a record, or a row of a list.
 //!
-//! Invariants: all or nothing, also through a crash; the same file again changes nothing; a cell
+//! Invariants: all or nothing, in one durable batch; the same file again changes nothing; a cell
 //! that is not asked for is never read.
 
 mod map;
@@ -24,10 +24,9 @@ use uuid::Uuid;
 use super::book::Book;
 use super::edit::Desk;
 use super::error::RecordError;
-use super::long_write::LongWrite;
 use super::schema::{Field, List, Shape};
 use crate::model::Kind;
-use columns::{BadCell, Columns};
+use columns::Columns;
 use into::{IntoBook, IntoList, Take, Verdict};
 use map::Map;
 pub use map::MapError;
@@ -115,82 +114,45 @@ pub fn import(
     };
     let sheet = Sheet::open(request.file, &map.rows)?;
     let mut columns = Columns::bind(shape, &sheet, &map)?;
+    let mut tray = Tray::new(shape, request, std::mem::take(&mut columns.dropped));
+    for (line, question) in columns.survey(&sheet)? {
+        tray.reject(line, question);
+    }
+    let owned: Vec<Field> = columns.fields().collect();
     let work = Work {
-        request,
-        shape,
-        questions: columns.survey(&sheet)?,
         sheet: &sheet,
         columns: &columns,
     };
     match list {
-        None => work.take_records(book, desk, progress),
-        Some(list) => work.take_list(book, desk, list, progress),
+        None => {
+            let mut into = IntoBook::new(book, request.kind, owned);
+            work.take_rows(desk, &mut tray, progress, &mut into)?;
+        }
+        Some(list) => {
+            let mut into = list.owning(owned);
+            work.take_rows(desk, &mut tray, progress, &mut into)?;
+            into.close(desk, &mut tray)?;
+        }
     }
+    let (outcome, changes) = tray.finish();
+    if !changes.is_empty() {
+        book.apply(changes)?;
+    }
+    Ok(outcome)
 }
 
 /// A file and how it is read.
 struct Work<'a> {
-    request: ImportRequest<'a>,
-    shape: Shape,
     sheet: &'a Sheet<'a>,
     columns: &'a Columns<'a>,
-    /// What the MAP has to answer about whole columns.
-    questions: Vec<(u64, BadCell)>,
 }
 
-impl<'a> Work<'a> {
-    /// Checks every row before the first is stored.
-    fn take_records(
-        &self,
-        book: &'a dyn Book,
-        desk: &mut Desk<'_>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<ImportOutcome, RecordError> {
-        let owned: Vec<Field> = self.columns.fields().collect();
-        let mut into = IntoBook::new(book, self.request.kind, owned);
-        let mut tray = self.tray(None);
-        self.take_rows(desk, &mut tray, &mut |_| {}, &mut into)?;
-        if !(tray.changed && tray.may_store()) {
-            progress(tray.outcome.read);
-            return tray.end(Ok(()));
-        }
-        let mut tray = self.tray(Some(LongWrite::begin(book)?));
-        let taken = self.take_rows(desk, &mut tray, progress, &mut into);
-        tray.end(taken)
-    }
-
-    fn take_list(
-        &self,
-        book: &dyn Book,
-        desk: &mut Desk<'_>,
-        list: IntoList,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<ImportOutcome, RecordError> {
-        let mut into = list.owning(self.columns.fields().collect());
-        let mut tray = self.tray(None);
-        self.take_rows(desk, &mut tray, progress, &mut into)?;
-        let change = into.close(desk, &mut tray)?;
-        let changed = tray.outcome.created + tray.outcome.updated > 0;
-        if changed && tray.may_store() {
-            book.apply(vec![change])?;
-        }
-        tray.end(Ok(()))
-    }
-
-    fn tray(&self, write: Option<LongWrite<'a>>) -> Tray<'a> {
-        let dropped = self.columns.dropped.clone();
-        let mut tray = Tray::new(self.shape, self.request, dropped, write);
-        for (line, question) in &self.questions {
-            tray.reject(*line, question.clone());
-        }
-        tray
-    }
-
+impl Work<'_> {
     /// Reads every row, hands over the good ones and rejects the others.
     fn take_rows(
         &self,
         desk: &mut Desk<'_>,
-        tray: &mut Tray<'_>,
+        tray: &mut Tray,
         progress: &mut dyn FnMut(u64),
         into: &mut dyn Take,
     ) -> Result<(), RecordError> {

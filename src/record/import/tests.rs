@@ -408,64 +408,6 @@ fn progress_is_told() {
     assert!(book::show(&room.book, id).is_ok());
 }
 
-/// A book whose database stops taking writes after some.
-struct Failing<'a> {
-    book: &'a MemoryBook,
-    left: std::cell::Cell<u32>,
-}
-
-impl Book for Failing<'_> {
-    fn get(&self, space: book::Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
-        self.book.get(space, key)
-    }
-
-    fn scan(
-        &self,
-        space: book::Space,
-        prefix: &[u8],
-        each: &mut book::Each<'_>,
-    ) -> Result<(), RecordError> {
-        self.book.scan(space, prefix, each)
-    }
-
-    fn apply(&self, changes: Vec<book::Change>) -> Result<(), RecordError> {
-        let left = self.left.get().checked_sub(1).ok_or(RecordError::Busy)?;
-        self.left.set(left);
-        self.book.apply(changes)
-    }
-}
-
-#[test]
-fn an_import_cut_short_anywhere_leaves_what_was_there() {
-    let mut room = Room::new();
-    let rows = |from: u32, title: &str| -> String {
-        let row = |n| format!("{n},{title},2018-01-09\n");
-        (from..from + 900).map(row).collect()
-    };
-    let file = |from, title| format!("source_id,title,start\n{}", rows(from, title));
-    room.import(&file(0, "before"), None);
-    let before = room.book.0.borrow().clone();
-    let file = file(300, "after");
-    for writes in 0..4 {
-        let failing = Failing {
-            book: &room.book,
-            left: writes.into(),
-        };
-        let request = training(&file, None);
-        let cut = room
-            .bench
-            .work(|desk| import(&failing, desk, request, &mut |_| {}));
-        cut.expect_err("the database failed");
-        assert!(
-            writes == 0 || *room.book.0.borrow() != before,
-            "{writes} wrote nothing"
-        );
-        crate::record::undo_interrupted(&room.book).expect("is undone");
-        assert_eq!(*room.book.0.borrow(), before);
-    }
-    check_counts(&room.import(&file, None), 300, 600, 0);
-}
-
 proptest! {
     #[test]
     fn any_file_is_imported_twice_alike_or_refused(

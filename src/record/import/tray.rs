@@ -1,4 +1,4 @@
-//! What has been read so far, and where it goes.
+//! What has been read so far, and what will be stored.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,23 +7,19 @@ use super::columns::{BadCell, Said};
 use super::{ImportOutcome, ImportRequest, Rejection};
 use crate::record::book::Change;
 use crate::record::edit::{row_key, source_id_key};
-use crate::record::error::RecordError;
-use crate::record::long_write::LongWrite;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::Shape;
 
 /// Most refused cells listed; the rest is counted in a warning.
 const MAX_REJECTIONS: usize = 1000;
 
-/// What has been read so far, and where it goes.
-pub(super) struct Tray<'a> {
+/// What has been read so far, and what will be stored.
+pub(super) struct Tray {
     pub(super) shape: Shape,
-    request: ImportRequest<'a>,
+    keep_good: bool,
+    dry_run: bool,
     pub(super) outcome: ImportOutcome,
-    /// Takes the changes; `None` while rows are only being checked.
-    write: Option<LongWrite<'a>>,
-    /// Whether there was anything to change in the book.
-    pub(super) changed: bool,
+    changes: Vec<Change>,
     /// Refused cells beyond those listed.
     more_rejected: u64,
     /// How many rows of the file said each thing so far.
@@ -39,22 +35,21 @@ pub(super) struct Identity {
     pub(super) row: SourceKey,
 }
 
-impl<'a> Tray<'a> {
+impl Tray {
     pub(super) fn new(
         shape: Shape,
-        request: ImportRequest<'a>,
+        request: ImportRequest<'_>,
         dropped_columns: Vec<String>,
-        write: Option<LongWrite<'a>>,
     ) -> Self {
         Self {
             shape,
-            request,
+            keep_good: request.keep_good,
+            dry_run: request.dry_run,
             outcome: ImportOutcome {
                 dropped_columns,
                 ..ImportOutcome::default()
             },
-            write,
-            changed: false,
+            changes: Vec::new(),
             more_rejected: 0,
             said: HashMap::new(),
             named: HashMap::new(),
@@ -65,6 +60,9 @@ impl<'a> Tray<'a> {
         let Some(reason) = cell.reason else {
             return;
         };
+        if !self.keep_good {
+            self.changes = Vec::new();
+        }
         if self.outcome.rejected.len() == MAX_REJECTIONS {
             self.more_rejected += 1;
             return;
@@ -77,17 +75,14 @@ impl<'a> Tray<'a> {
         });
     }
 
-    /// Returns whether what was read may be stored.
-    pub(super) fn may_store(&self) -> bool {
-        let refused = !self.request.keep_good && !self.outcome.rejected.is_empty();
-        !self.request.dry_run && !refused
+    /// Returns whether what is read will be stored, as far as is known yet.
+    fn stores(&self) -> bool {
+        !self.dry_run && (self.keep_good || self.outcome.rejected.is_empty())
     }
 
-    pub(super) fn change(&mut self, change: Change) -> Result<(), RecordError> {
-        self.changed = true;
-        match &mut self.write {
-            Some(write) => write.push(change),
-            None => Ok(()),
+    pub(super) fn change(&mut self, change: Change) {
+        if self.stores() {
+            self.changes.push(change);
         }
     }
 
@@ -122,21 +117,8 @@ impl<'a> Tray<'a> {
         }
     }
 
-    /// Ends the write, as its rows were taken or not, and returns what was done.
-    pub(super) fn end(
-        mut self,
-        taken: Result<(), RecordError>,
-    ) -> Result<ImportOutcome, RecordError> {
-        match (self.write.take(), taken) {
-            (Some(write), Ok(())) => write.finish()?,
-            (Some(write), Err(error)) => {
-                // The first error says more than a second one would.
-                let _ = write.abandon();
-                return Err(error);
-            }
-            (None, taken) => taken?,
-        }
-        if !self.request.keep_good && !self.outcome.rejected.is_empty() {
+    pub(super) fn finish(mut self) -> (ImportOutcome, Vec<Change>) {
+        if !self.keep_good && !self.outcome.rejected.is_empty() {
             (self.outcome.created, self.outcome.updated) = (0, 0);
         }
         if self.more_rejected > 0 {
@@ -145,7 +127,12 @@ impl<'a> Tray<'a> {
                 self.more_rejected
             ));
         }
-        Ok(self.outcome)
+        let changes = if self.stores() {
+            self.changes
+        } else {
+            Vec::new()
+        };
+        (self.outcome, changes)
     }
 }
 
