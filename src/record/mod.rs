@@ -6,9 +6,9 @@
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
 //! - [`book`]: how records lie in the private database.
-//! - [`edit`]: add, edit, delete, list.
-//! - [`import`]: a file becomes records, all or nothing, the same file twice changing nothing.
-//! - [`tabulate`]: the numbers of a plan table.
+//! - [`mod@edit`]: add, edit, delete, list.
+//! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
+//! - [`mod@tabulate`]: the numbers of a plan table.
 //!
 //! Invariants: a person's identifier is turned into a pseudonym before anything is stored; a
 //! column that is not asked for is dropped; nothing here is ever sent.

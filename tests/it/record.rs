@@ -200,7 +200,7 @@ fn one_letter_in_two_languages_has_each_signatory_once() {
     );
     let read = |name: &str| {
         let file = std::fs::read_to_string(folder.join(name)).expect("can be read");
-        // Spellings of countries that need a human are left to other tests.
+        // The spellings of countries that need a human are another matter, below.
         file.replacen("country", "country as written", 1)
     };
     let into = |file: &str| ImportRequest {
@@ -226,6 +226,50 @@ fn one_letter_in_two_languages_has_each_signatory_once() {
         .filter_map(|tally| tally.value)
         .collect();
     assert_eq!(by_scope, [85, 0, 315, 0]);
+}
+
+#[test]
+fn a_country_that_is_not_in_m49_needs_a_human() {
+    let Some(path) = crate::shared::path("samples/openletter") else {
+        return;
+    };
+    let file = std::fs::read(path.join("2020-04-30_letter_en_signatories.csv")).expect("a file");
+    let plane = Plane::new("inpud");
+    let letter = plane.add(
+        Kind::AdvocacyAction,
+        &[("title", "Open letter"), ("start", "2020-04-30")],
+    );
+    let map = "[columns]\nname = \"organisation\"\n[values.scope]\n\
+               international_or_regional = \"international\"\n";
+    let mut request = ImportRequest {
+        into: Some((letter.id, List::Signatories)),
+        ..records_of(Kind::AdvocacyAction, &file, map)
+    };
+    let outcome = plane.import(request);
+    // Of 315 spellings 283 are M49's own.
+    assert_eq!(counts(&outcome), (0, 0, 0, 315 - 283));
+    assert!(outcome.rejected.iter().all(|r| r.column == "country"));
+    request.keep_good = true;
+    let outcome = plane.import(request);
+    assert_eq!(counts(&outcome), (400 - 32, 0, 0, 32));
+}
+
+#[test]
+fn submissions_with_old_line_ends_are_read_whole() {
+    let Some(path) = crate::shared::path("samples/consultation-fds") else {
+        return;
+    };
+    let file = std::fs::read(path.join("responses_bom_cr_line_endings.csv")).expect("a file");
+    let plane = Plane::new("inpud");
+    let settings = [("title", "Data strategy"), ("start", "2018-07-02")];
+    let consultation = plane.add(Kind::Consultation, &settings);
+    let map = "[columns]\ntext = \"summary\"\n[constants]\nmade = \"2018-07-27\"\n";
+    let request = ImportRequest {
+        into: Some((consultation.id, List::Suggestions)),
+        ..records_of(Kind::Consultation, &file, map)
+    };
+    assert_eq!(counts(&plane.import(request)), (185, 0, 0, 0));
+    assert_eq!(counts(&plane.import(request)), (0, 0, 185, 0));
 }
 
 #[test]

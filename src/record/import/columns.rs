@@ -136,7 +136,14 @@ impl<'a> Columns<'a> {
         let map = self.map;
         sheet.each_row(&mut |row| {
             for bound in self.bound.iter_mut().filter(|b| is_date(b)) {
-                if let Some(text) = known(map, bound.column.field, row.cell(bound.at)) {
+                let field = bound.column.field;
+                let mapped = |text: &&str| {
+                    map.values
+                        .get(&field)
+                        .is_some_and(|v| v.contains_key(*text))
+                };
+                let text = known(map, field, row.cell(bound.at));
+                if let Some(text) = text.filter(|text| !mapped(text)) {
                     bound.dates.see(row.line, text);
                 }
             }
@@ -196,7 +203,8 @@ impl<'a> Columns<'a> {
     fn value(&self, bound: &Bound, text: &str, reader: Reader<'_>) -> Result<Value, BadCell> {
         let ours = self.our_spelling(bound.column, text);
         let read = match bound.column.holds {
-            Type::Date => {
+            // What the MAP itself puts in is ISO and was checked with it.
+            Type::Date if ours == text => {
                 let day = bound.dates.read(&ours, &self.map.dates);
                 day.map(Value::Date).map_err(|bad| match bad {
                     BadDate::Asked => None,

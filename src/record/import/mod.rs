@@ -1,11 +1,11 @@
 //! A file becomes records, or rows of one record's list.
 //!
-//! - [`map`]: how somebody's columns become our fields.
-//! - [`sheet`]: a CSV file as rows of cells.
-//! - [`dates`]: dates, decided column by column.
-//! - [`columns`]: which column gives which field.
-//! - [`tray`]: what has been read so far, and what will be stored.
-//! - [`into`]: a good row becomes a record, or a row of a list.
+//! - `map`: how somebody's columns become our fields.
+//! - `sheet`: a CSV file as rows of cells.
+//! - `dates`: dates, decided column by column.
+//! - `columns`: which column gives which field.
+//! - `tray`: what has been read so far, and what will be stored.
+//! - `into`: a good row becomes a record, or a row of a list.
 //!
 //! Invariants: all or nothing, in one durable batch; the same file again changes nothing; a cell
 //! that is not asked for is never read.

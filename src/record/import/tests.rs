@@ -222,6 +222,16 @@ fn a_column_nobody_can_tell_is_refused_once_with_the_question() {
     check_counts(&room.import(thai, Some(map)), 1, 0, 0);
 }
 
+#[test]
+fn a_date_the_map_replaces_raises_no_question() {
+    let file = "title,start\nA,13/01/2018\nB,spring\nC,01/02/2018\n";
+    let map = "[values.start]\n\"spring\" = \"2018-03-20\"\n\"01/02/2018\" = \"2018-02-01\"";
+    let mut room = Room::new();
+    check_counts(&room.import(file, Some(map)), 3, 0, 0);
+    let map = format!("{map}\n[dates]\nformats = [\"%d/%m/%Y\"]");
+    check_counts(&room.import(file, Some(&map)), 0, 0, 3);
+}
+
 #[track_caller]
 fn check_unusable(file: &str, map: Option<&str>, part: &str) {
     let mut room = Room::new();

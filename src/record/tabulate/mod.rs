@@ -1,10 +1,10 @@
 //! The numbers of a plan table, as this node alone knows them: nothing is protected yet.
 //!
-//! - [`grid`]: where in a table a code stands.
-//! - [`amounts`]: what one activity adds to a measure that sums.
-//! - [`heads`]: attendances and completions.
-//! - [`people`]: different persons.
-//! - [`stands`]: measures that are what was said last.
+//! - `grid`: where in a table a code stands.
+//! - `amounts`: what one activity adds to a measure that sums.
+//! - `heads`: attendances and completions.
+//! - `people`: different persons.
+//! - `stands`: measures that are what was said last.
 //!
 //! When something counts: an activity and its money by its first day; a suggestion by the day it
 //! was sent or decided; a milestone by the day it was due or done; levels as they stand on the
