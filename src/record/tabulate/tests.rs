@@ -1,3 +1,4 @@
+use crate::charter::policy::Of;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -71,7 +72,7 @@ fn me() -> MemberId {
 }
 
 fn count(records: &[Record], measure: Measure, period: &str, axes: &[Axis]) -> Vec<Tally> {
-    count_signers(records, measure, period, axes, Signers::Organisations)
+    count_signers(records, measure, period, axes, Of::Organisations)
 }
 
 fn count_signers(
@@ -79,7 +80,7 @@ fn count_signers(
     measure: Measure,
     period: &str,
     axes: &[Axis],
-    signers: Signers,
+    signers: Of,
 ) -> Vec<Tally> {
     let request = TableRequest {
         kind: records[0].kind,
@@ -476,11 +477,8 @@ fn signatories_are_organisations_unless_individuals_are_asked_for() {
     assert_eq!(values(&scopes), [Some(1), Some(0), Some(1), Some(0)]);
     let places = [axis(Dimension::Country, &["TH", "other"])];
     let of = |signers| count_signers(&records, Measure::Signatories, "2018", &places, signers);
-    assert_eq!(
-        values(&of(Signers::PublicOrganisations)),
-        [Some(1), Some(0)]
-    );
-    let individuals = of(Signers::Individuals);
+    assert_eq!(values(&of(Of::PublicOrganisations)), [Some(1), Some(0)]);
+    let individuals = of(Of::Individuals);
     assert_eq!(
         (individuals[0].value, individuals[0].contributors),
         (Some(1), 1)
