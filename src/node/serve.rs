@@ -148,7 +148,11 @@ impl Running {
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     TcpListener::bind(config.listen).await.map_err(|error| {
         let message = format!("cannot listen on {}: {error}", config.listen);
-        Failure::new("config", message, "choose another address with --listen, or stop what uses it")
+        Failure::new(
+            "config",
+            message,
+            "choose another address with --listen, or stop what uses it",
+        )
     })
 }
 

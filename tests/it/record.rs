@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use counterfoil::charter::policy::Of;
 use counterfoil::model::{Axis, Dimension, Kind, Measure, MemberId, Period, dimension};
 use counterfoil::record::{
-    CodeLists, Desk, ImportOutcome, ImportRequest, List, Record, RecordKeys, Signers, TableRequest,
-    Tally, add, each, import, tabulate,
+    CodeLists, Desk, ImportOutcome, ImportRequest, List, Record, RecordKeys, TableRequest, add,
+    each, import, tabulate,
 };
 use counterfoil::store::{DataKey, PrivateStore, Purpose, os_entropy};
 use serde_json::Value;
@@ -78,7 +79,7 @@ fn count(
         measure,
         axes,
         period,
-        signers: Signers::Organisations,
+        signers: Of::Organisations,
     };
     tabulate(records, request, member)
 }
