@@ -29,8 +29,10 @@ mod gaps;
 mod grid;
 mod notes;
 pub mod query;
+pub mod render;
 mod sheet;
 mod slots;
+pub mod story;
 mod tally;
 
 pub use columns::{Columns, Entry, Head, IngestError, Status};
@@ -38,3 +40,4 @@ pub use consortium::{Asker, Consortium, Member};
 pub use coverage::coverage;
 pub use error::ReportError;
 pub use query::query;
+pub use story::story;

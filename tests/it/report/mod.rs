@@ -3,3 +3,6 @@
 mod answers;
 mod book;
 mod coverage;
+mod naive;
+mod render;
+mod story;
