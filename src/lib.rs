@@ -24,6 +24,7 @@
 //! - [`release`]: the one door from records to the log.
 //! - [`federation`]: sync and witnessing.
 //! - [`report`]: queries over summaries, with bounds and coverage.
+//! - [`config`]: how one node is set up, checked.
 //! - [`rpc`], [`cli`]: the edges.
 //! - [`node`]: one running node, assembled.
 

@@ -17,6 +17,7 @@ pub(super) struct Args {
 
 /// Flags that every command takes.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(super) struct Everywhere {
     /// The node's directory; else `$COUNTERFOIL_DIR`, else ./counterfoil-data
     #[arg(long, global = true, value_name = "DIR")]

@@ -43,6 +43,9 @@ impl Failure {
 
     /// Returns the failure of reading or writing a file.
     pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        // The number of the system's error says nothing to whoever reads this.
+        let error = error.to_string();
+        let error = error.split(" (os error").next().unwrap_or_default();
         Self::new(
             "file",
             format!("{what} {}: {error}", path.display()),

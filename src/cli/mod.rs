@@ -203,11 +203,10 @@ fn from_clap(error: &clap::Error) -> Stop {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Stop::Help(text),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let usage = text.lines().find(|line| line.starts_with("Usage:"));
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             return Stop::Failure(Failure::misuse(
                 "a command is missing",
-                format!("{}; --help lists them", usage.unwrap_or_default()),
+                "counterfoil --help lists the commands, counterfoil COMMAND --help what one accepts",
             ));
         }
         _ => {}
@@ -220,6 +219,10 @@ fn from_clap(error: &clap::Error) -> Stop {
         .map(|part| part.trim_start_matches("tip:").trim())
         .collect::<Vec<_>>()
         .join("; ");
+    let hint = match hint.as_str() {
+        "" => "--help after the command shows what it accepts",
+        hint => hint,
+    };
     Stop::Failure(Failure::misuse(
         message.strip_prefix("error: ").unwrap_or(message),
         hint,
@@ -242,7 +245,7 @@ mod tests {
             Err(Stop::Failure(failure)) => {
                 assert_eq!(failure.exit_code(), 2);
                 assert_eq!(failure.message, message);
-                assert!(!failure.hint.contains('\n'));
+                assert!(!failure.hint.is_empty() && !failure.hint.contains('\n'));
             }
             other => panic!("{other:?}"),
         }
@@ -251,6 +254,7 @@ mod tests {
     #[test]
     fn misuse_is_one_line() {
         check_misuse(&[], "a command is missing");
+        check_misuse(&["--json"], "a command is missing");
         check_misuse(&["charter"], "a command is missing");
         check_misuse(&["fly"], "unrecognized subcommand 'fly'");
         check_misuse(

@@ -237,7 +237,7 @@ impl DraftSummary {
     fn human(&self) -> String {
         let audience = match self.audience.as_str() {
             "*" => "all members".to_owned(),
-            members => members.replace(' ', ", "),
+            members => members.replace(',', ", "),
         };
         let state = match (self.unchanged, self.replaces) {
             (true, _) => ", as released before".to_owned(),

@@ -135,42 +135,42 @@ pub struct Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen",
-        default: "\"127.0.0.1:7443\"",
+        default: "'127.0.0.1:7443'",
         about: "Address and port other nodes and coordinators connect to.",
     },
     Setting {
         key: "advertise",
-        default: "\"https://node.example.org:7443\"",
+        default: "'https://node.example.org:7443'",
         about: "Where other nodes reach this one. Without it the node only dials out.",
     },
     Setting {
         key: "sync_interval",
-        default: "\"15m\"",
+        default: "'15m'",
         about: "Time between two syncs with a peer (s, m, h, d). A little chance is added.",
     },
     Setting {
         key: "passphrase_file",
-        default: "\"/run/credentials/passphrase\"",
+        default: "'/run/credentials/passphrase'",
         about: "File that holds the passphrase, mode 0600. Without it the node starts locked.",
     },
     Setting {
         key: "web",
-        default: "\"off\"",
+        default: "'off'",
         about: "Address and port of the pages, or off.",
     },
     Setting {
         key: "metrics",
-        default: "\"off\"",
+        default: "'off'",
         about: "Address and port of the metrics, or off.",
     },
     Setting {
         key: "log_level",
-        default: "\"info\"",
+        default: "'info'",
         about: "error, warn, info, debug or trace. Log lines name no person and hold no figure.",
     },
     Setting {
         key: "log_format",
-        default: "\"json\"",
+        default: "'json'",
         about: "human or json. Without it: human on a terminal, json otherwise.",
     },
     Setting {
@@ -185,7 +185,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "drain",
-        default: "\"10s\"",
+        default: "'10s'",
         about: "How long calls may finish after the node was told to stop.",
     },
 ];

@@ -33,7 +33,9 @@ impl Passphrase {
             problem,
             hint: hint.to_owned(),
         };
-        let unreadable = |error| {
+        let unreadable = |error: std::io::Error| {
+            let error = error.to_string();
+            let error = error.split(" (os error").next().unwrap_or_default();
             fail(
                 format!("passphrase file cannot be read: {error}"),
                 "check its path and owner",

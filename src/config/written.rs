@@ -216,10 +216,7 @@ fn known_key(given: &str, place: &Place) -> Result<&'static str, ConfigError> {
     let known = SETTINGS.iter().find(|setting| setting.key == given);
     known.map(|setting| setting.key).ok_or_else(|| ConfigError {
         place: place.clone(),
-        problem: format!(
-            "unknown setting {:?}",
-            given.chars().take(60).collect::<String>()
-        ),
+        problem: format!("unknown setting {}", quoted(given)),
         hint: format!(
             "settings are {}",
             SETTINGS
@@ -260,8 +257,10 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Quotes the beginning of what was written, on one line.
 fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(60).collect::<String>())
+    let short: String = text.chars().take(60).collect();
+    format!("'{}'", short.escape_default())
 }
 
 fn word<T: FromStr<Err = crate::model::UnknownWord>>(text: &str) -> Result<T, String> {
@@ -348,27 +347,27 @@ mod tests {
     fn mistakes_are_named_with_file_line_and_key() {
         check(
             "listen = '[::1]:1'\nlisen = '1'",
-            "DIR/counterfoil.toml line 2: unknown setting \"lisen\"",
+            "DIR/counterfoil.toml line 2: unknown setting 'lisen'",
         );
         check(
             "# x\n\nlisten = 'localhost'",
-            "DIR/counterfoil.toml line 3: listen is \"localhost\", not an address and port",
+            "DIR/counterfoil.toml line 3: listen is 'localhost', not an address and port",
         );
         check(
             "web = 'on'",
-            "DIR/counterfoil.toml line 1: web is \"on\", not an address and port or off",
+            "DIR/counterfoil.toml line 1: web is 'on', not an address and port or off",
         );
         check(
             "max_connections = 0",
-            "DIR/counterfoil.toml line 1: max_connections is \"0\", not a whole number from 1 to 16384",
+            "DIR/counterfoil.toml line 1: max_connections is '0', not a whole number from 1 to 16384",
         );
         check(
             "log_level = 'loud'",
-            "DIR/counterfoil.toml line 1: log_level is \"loud\"; accepted: error warn info debug trace",
+            "DIR/counterfoil.toml line 1: log_level is 'loud'; accepted: error warn info debug trace",
         );
         check(
             "advertise = 'http://x:1'",
-            "DIR/counterfoil.toml line 1: advertise is \"http://x:1\", not https://host:port",
+            "DIR/counterfoil.toml line 1: advertise is 'http://x:1', not https://host:port",
         );
         check(
             "drain = true",

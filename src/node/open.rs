@@ -15,7 +15,7 @@ use crate::identity::{WitnessKey, canon};
 use crate::release::PrivatePlane;
 use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
-use crate::rpc::services::{Office, PeerBook, Solitary, local_routes};
+use crate::rpc::services::{Office, PeerBook, Routes, Solitary, local_routes, peer_routes};
 use crate::rpc::{CallError, Client, connect};
 use crate::store::{Entropy, NodeDir, file};
 
@@ -99,6 +99,12 @@ impl Node {
         channel
             .map(Client::new)
             .map_err(|error| Failure::new("internal", error.to_string(), ""))
+    }
+
+    /// Returns what is served to peers and coordinators.
+    pub(super) fn peer_routes(&self) -> Routes {
+        let peers = Arc::clone(&self.peers);
+        peer_routes(&self.office.public, Arc::new(move || peers.nudge())).routes()
     }
 
     /// Lets what was begun end, and closes both planes.

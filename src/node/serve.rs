@@ -17,6 +17,7 @@ use crate::cli::host::RunNode;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::local::LocalSocket;
+use crate::rpc::plane::PublicPlane;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
@@ -118,7 +119,6 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve::serve(listener, door, stopped()));
         tasks.spawn(local::serve(socket, local, local_limits, stopped()));
-        tasks.spawn(node.sync_until(stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
         Ok(Self {
             grpc,
@@ -135,6 +135,11 @@ impl Running {
     /// As [`Node::client`].
     pub fn client(&self) -> Result<Client, Failure> {
         self.node.client()
+    }
+
+    /// Returns the public plane of the node.
+    pub(super) fn public(&self) -> &PublicPlane {
+        &self.node.office.public
     }
 
     /// Lets open calls end within the grace, then closes the node.

@@ -1,6 +1,7 @@
 //! Every call of the local services, as plain functions over messages.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
@@ -201,7 +202,7 @@ impl Client {
         mut progress: impl FnMut(ImportProgress),
     ) -> Result<wire::ImportOutcome, CallError> {
         let (parts, queue) = mpsc::channel(4);
-        let sent = std::cell::Cell::new(0);
+        let sent = AtomicU64::new(0);
         let feed = feed(parts, header, file, &sent);
         let answer = async {
             let mut records = self.records.clone();
@@ -210,7 +211,7 @@ impl Client {
                 .await?
                 .into_inner();
             while let Some(answer) = answers.message().await? {
-                progress(ImportProgress::Sent(sent.get()));
+                progress(ImportProgress::Sent(sent.load(Ordering::Relaxed)));
                 match answer.part {
                     Some(import_response::Part::Rows(rows)) => progress(ImportProgress::Rows(rows)),
                     Some(import_response::Part::Outcome(outcome)) => return Ok(outcome),
@@ -235,7 +236,7 @@ async fn feed(
     parts: mpsc::Sender<wire::ImportRequest>,
     header: wire::ImportHeader,
     mut file: impl AsyncRead + Unpin,
-    sent: &std::cell::Cell<u64>,
+    sent: &AtomicU64,
 ) -> (mpsc::Sender<wire::ImportRequest>, io::Error) {
     let request = |part| wire::ImportRequest { part: Some(part) };
     let mut next = request(import_request::Part::Header(header));
@@ -245,7 +246,7 @@ async fn feed(
             Ok(0) => break,
             Ok(len) => {
                 chunk.truncate(len);
-                sent.set(sent.get() + len as u64);
+                sent.fetch_add(len as u64, Ordering::Relaxed);
                 next = request(import_request::Part::Data(chunk));
             }
             Err(error) => return (parts, error),

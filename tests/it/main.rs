@@ -1,6 +1,7 @@
 //! Everything that crosses rooms, as one binary: a module per capability.
 
 mod architecture;
+mod command;
 mod listener;
 mod record;
 mod report;

@@ -31,7 +31,14 @@ async fn inpud(client: &Client) -> Result<(), Failure> {
         ],
     )
     .await?;
-    import(client, &letter, "advocacy_action", "signatories", &signatories()).await?;
+    import(
+        client,
+        &letter,
+        "advocacy_action",
+        "signatories",
+        &signatories(),
+    )
+    .await?;
     add(
         client,
         "advocacy_action",
@@ -69,7 +76,12 @@ async fn anpud(client: &Client) -> Result<(), Failure> {
 }
 
 /// One training in each of the three subjects, with few participants.
-async fn trainings(client: &Client, country: &str, reach: &str, people: usize) -> Result<(), Failure> {
+async fn trainings(
+    client: &Client,
+    country: &str,
+    reach: &str,
+    people: usize,
+) -> Result<(), Failure> {
     let subjects = [
         ("accounting", "2018-03-06", Some(reach)),
         ("auditing", "2018-06-12", None),
@@ -116,7 +128,9 @@ async fn consultation(client: &Client, sent: usize, promised: usize) -> Result<(
         } else {
             ",open"
         };
-        csv.push_str(&format!("s{number},suggestion {number},2018-05-02,{answer}\n"));
+        csv.push_str(&format!(
+            "s{number},suggestion {number},2018-05-02,{answer}\n"
+        ));
     }
     import(client, &consultation, "consultation", "suggestions", &csv).await
 }
@@ -189,7 +203,9 @@ async fn import(
         length: csv.len() as u64,
         ..wire::ImportHeader::default()
     };
-    let outcome = client.import_records(header, csv.as_bytes(), |_| {}).await?;
+    let outcome = client
+        .import_records(header, csv.as_bytes(), |_| {})
+        .await?;
     match outcome.rejected.into_iter().next() {
         None => Ok(()),
         Some(row) => Err(Failure::new("refused", row.reason, "")),

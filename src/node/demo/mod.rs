@@ -126,7 +126,10 @@ impl Stage {
         for network in &running {
             let url = format!("https://{}", relay.grpc);
             let member = RELAY.0.to_owned();
-            network.client()?.add_peer(wire::AddPeerRequest { member, url }).await?;
+            network
+                .client()?
+                .add_peer(wire::AddPeerRequest { member, url })
+                .await?;
         }
         Ok(Self {
             networks: running,
@@ -162,7 +165,9 @@ impl Stage {
             grpc: running.grpc.to_string(),
             web: None,
         };
-        ids.zip(self.networks.iter().chain([&self.relay])).map(node).collect()
+        ids.zip(self.networks.iter().chain([&self.relay]))
+            .map(node)
+            .collect()
     }
 
     /// Checks every leaf of both networks as somebody far away would: by the charter alone.
@@ -250,7 +255,9 @@ impl Actor {
         let opened = (!relay).then_some(passphrase);
         let node = Node::open(&dir, config, opened, clock, os_entropy).await?;
         let client = node.client()?;
-        let card = client.card(wire::CardRequest { fingerprint: false }).await?;
+        let card = client
+            .card(wire::CardRequest { fingerprint: false })
+            .await?;
         Ok(Self {
             card: Card::parse(card.text.as_bytes()).map_err(failure)?,
             node,
@@ -290,11 +297,18 @@ async fn agree(cast: &[Actor]) -> Result<Charter, Failure> {
     .map_err(failure)?;
     let mut note = draft.to_string();
     for actor in cast.iter().filter(|actor| !actor.card.member().relay) {
-        note = actor.client.sign_charter(wire::SignCharterRequest { note }).await?.note;
+        note = actor
+            .client
+            .sign_charter(wire::SignCharterRequest { note })
+            .await?
+            .note;
     }
     for actor in cast {
         let notes = vec![note.clone()];
-        actor.client.submit_charter(wire::SubmitCharterRequest { notes }).await?;
+        actor
+            .client
+            .submit_charter(wire::SubmitCharterRequest { notes })
+            .await?;
     }
     Ok(draft.charter().clone())
 }
@@ -309,9 +323,14 @@ async fn publish(client: &Client) -> Result<(), Failure> {
                 kinds: Vec::new(),
             })
             .await?;
-        let said: Vec<&str> =
-            draft.summaries.iter().filter_map(|s| s.series.split('/').next()).collect();
-        let silent = Kind::ALL.iter().filter(|kind| !said.contains(&kind.as_str()));
+        let said: Vec<&str> = draft
+            .summaries
+            .iter()
+            .filter_map(|s| s.series.split('/').next())
+            .collect();
+        let silent = Kind::ALL
+            .iter()
+            .filter(|kind| !said.contains(&kind.as_str()));
         for kind in silent {
             client
                 .set_status(wire::SetStatusRequest {
@@ -321,16 +340,28 @@ async fn publish(client: &Client) -> Result<(), Failure> {
                 })
                 .await?;
         }
-        client.publish(wire::PublishRequest { digest: draft.digest.clone() }).await?;
+        client
+            .publish(wire::PublishRequest {
+                digest: draft.digest.clone(),
+            })
+            .await?;
     }
     Ok(())
 }
 
 async fn sync(client: &Client) -> Result<(), Failure> {
-    let synced = client.sync_peers(wire::SyncPeersRequest { peer: String::new() }).await?;
+    let synced = client
+        .sync_peers(wire::SyncPeersRequest {
+            peer: String::new(),
+        })
+        .await?;
     match synced.peers.into_iter().find(|peer| !peer.ok) {
         None => Ok(()),
-        Some(peer) => Err(Failure::new("sync", format!("{}: {}", peer.member, peer.error), "")),
+        Some(peer) => Err(Failure::new(
+            "sync",
+            format!("{}: {}", peer.member, peer.error),
+            "",
+        )),
     }
 }
 

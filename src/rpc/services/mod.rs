@@ -14,7 +14,8 @@ mod reports;
 
 use std::sync::Arc;
 
-use tonic::service::{Routes, RoutesBuilder};
+pub use tonic::service::Routes;
+use tonic::service::RoutesBuilder;
 use tonic::{Response, Status};
 
 pub use office::Office;

@@ -133,6 +133,18 @@ impl Office {
         self.issue_certificate(charter.consortium())
     }
 
+    /// Renews the node's certificate where that is due and the keys are at hand.
+    ///
+    /// # Errors
+    /// Says why it could not be renewed.
+    pub fn renew_if_open(&self) -> Result<(), String> {
+        if self.private.is_locked() && !self.public.me.relay {
+            return Ok(());
+        }
+        self.renew_certificate()
+            .map_err(|status| status.message().to_owned())
+    }
+
     /// As [`Office::renew_certificate`], for a consortium whose charter is not in force yet.
     pub(super) fn issue_certificate(
         &self,
