@@ -39,7 +39,7 @@ impl Opened for OpenNode {
 
     async fn close(self) {
         drop(self.client);
-        self.node.close().await;
+        self.node.close();
     }
 }
 

@@ -108,7 +108,7 @@ impl Node {
     }
 
     /// Lets what was begun end, and closes both planes.
-    pub async fn close(self) {
+    pub fn close(&self) {
         self.office.private.lock();
     }
 }

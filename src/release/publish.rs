@@ -54,13 +54,12 @@ impl Door<'_> {
     /// as it stands there.
     pub fn publish(&self, draft: &Draft, today: Date) -> Result<Published, ReleaseError> {
         self.recover()?;
-        let mut next = self.replica().state()?.size;
+        let changed = draft.summaries.iter().filter(|summary| !summary.unchanged);
         let mut leaves = Vec::new();
         let mut entries = Vec::new();
-        for summary in draft.summaries.iter().filter(|summary| !summary.unchanged) {
-            entries.push(self.entry(summary, next, today)?);
-            leaves.push((summary.summary.series, summary.summary.revision, next));
-            next += 1;
+        for (index, summary) in (self.replica().state()?.size..).zip(changed) {
+            entries.push(self.entry(summary, index, today)?);
+            leaves.push((summary.summary.series, summary.summary.revision, index));
         }
         self.let_out(entries)?;
         self.published(leaves)

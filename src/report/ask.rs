@@ -1,22 +1,18 @@
 //! A query as understood: words checked, table chosen, periods spelled out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use super::choose::{Wanted, counts_networks};
 use super::columns::Columns;
 use super::consortium::{Asker, Consortium, Member};
 use super::error::ReportError;
+use super::span::{Span, known_periods, limit_series};
 use crate::charter::TableSpec;
 use crate::model::measure::Adds;
 use crate::model::{Dimension, Grain, Kind, Measure, MemberId, Period};
 use crate::wire;
-
-/// Most periods one question may span: a century of months.
-const MOST_PERIODS: usize = 1200;
-
-/// Most pairs of member and period one question may span.
-const MOST_SERIES: usize = 1 << 20;
 
 /// What rows are split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,148 +178,6 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Returns whether a measure's cells are 0 or 1 per member.
-pub(super) const fn counts_networks(measure: Measure) -> bool {
-    matches!(measure, Measure::StaffReach | Measure::NetworksWith)
-}
-
-/// What a table must have to answer.
-struct Wanted<'q> {
-    kind: Kind,
-    measure: Measure,
-    by: &'q [By],
-    filters: &'q BTreeMap<Dimension, Vec<String>>,
-}
-
-impl Wanted<'_> {
-    /// Chooses the tables that answer: those with exactly the dimensions named, else the smallest
-    /// whose further dimensions may be summed out; the finest grain where none is given.
-    fn choose<'a>(
-        &self,
-        plan: &'a [TableSpec],
-        grain: Option<Grain>,
-    ) -> Result<(Vec<&'a TableSpec>, Grain), ReportError> {
-        self.check_currency()?;
-        let grains: &[Grain] = grain.as_ref().map_or(Grain::ALL, std::slice::from_ref);
-        let named = self.dimensions();
-        let candidates = || {
-            plan.iter().filter(|table| {
-                (table.kind, table.measure) == (self.kind, self.measure)
-                    && named.iter().all(|dimension| table.by.contains(dimension))
-            })
-        };
-        let answers = |table: &TableSpec| {
-            table
-                .by
-                .iter()
-                .all(|dimension| self.grouped(*dimension) || self.can_sum_out(*dimension))
-        };
-        // Exact dimensions at any of the grains come before wider tables at a finer one.
-        let widest = plan.iter().map(|table| table.by.len()).max().unwrap_or(0);
-        for len in named.len()..=widest {
-            for grain in grains {
-                let fits = |table: &&TableSpec| {
-                    table.by.len() == len && table.period.contains(grain) && answers(table)
-                };
-                if let Some(first) = candidates().find(fits) {
-                    let same = |table: &&TableSpec| {
-                        table.by == first.by && table.of == first.of && fits(table)
-                    };
-                    return Ok((candidates().filter(same).collect(), *grain));
-                }
-            }
-        }
-        let reason = candidates()
-            .any(|table| grains.iter().any(|grain| table.period.contains(grain)))
-            .then_some("a wider table exists, but its codes overlap and cannot be added up");
-        Err(self.no_such_table(plan, grain, reason))
-    }
-
-    /// Returns the dimensions named in `by` or `where`.
-    fn dimensions(&self) -> BTreeSet<Dimension> {
-        let grouped = self.by.iter().filter_map(|by| match by {
-            By::Dimension(dimension) => Some(*dimension),
-            _ => None,
-        });
-        grouped.chain(self.filters.keys().copied()).collect()
-    }
-
-    fn grouped(&self, dimension: Dimension) -> bool {
-        self.by.contains(&By::Dimension(dimension))
-    }
-
-    /// Returns whether the cells along a dimension add up to the cell without it. Persons are
-    /// counted once per country, topic or grant, but have one gender and one age.
-    fn can_sum_out(&self, dimension: Dimension) -> bool {
-        let one_code = self
-            .filters
-            .get(&dimension)
-            .is_some_and(|codes| codes.len() == 1);
-        one_code
-            || counts_networks(self.measure)
-            || match self.measure.adds() {
-                Adds::Distinct => dimension.describes_persons(),
-                Adds::Magnitude if dimension == Dimension::Currency => false,
-                _ => !dimension.is_multi_valued(),
-            }
-    }
-
-    fn check_currency(&self) -> Result<(), ReportError> {
-        let one_currency = self
-            .filters
-            .get(&Dimension::Currency)
-            .is_some_and(|codes| codes.len() == 1);
-        if self.measure.adds() != Adds::Magnitude
-            || self.grouped(Dimension::Currency)
-            || one_currency
-        {
-            return Ok(());
-        }
-        Err(ReportError::CurrencyNeeded {
-            measure: self.measure.to_string(),
-        })
-    }
-
-    fn no_such_table(
-        &self,
-        plan: &[TableSpec],
-        grain: Option<Grain>,
-        reason: Option<&'static str>,
-    ) -> ReportError {
-        let Self { kind, measure, .. } = self;
-        let mut asked = format!("{kind} {measure} {}", spell_dimensions(&self.dimensions()));
-        if let Some(grain) = grain {
-            asked.push_str(&format!(" at grain {grain}"));
-        }
-        let possible: Vec<String> = plan
-            .iter()
-            .filter(|table| (table.kind, table.measure) == (*kind, *measure))
-            .map(|table| {
-                let grains: Vec<_> = table.period.iter().map(|grain| grain.as_str()).collect();
-                format!("{} ({})", spell_dimensions(&table.by), grains.join(" "))
-            })
-            .collect();
-        ReportError::NoSuchTable {
-            asked,
-            possible: if possible.is_empty() {
-                "nothing of this measure".to_owned()
-            } else {
-                possible.join(", ")
-            },
-            reason,
-        }
-    }
-}
-
-fn spell_dimensions<'a>(dimensions: impl IntoIterator<Item = &'a Dimension>) -> String {
-    let words: Vec<_> = dimensions.into_iter().map(|d| d.as_str()).collect();
-    if words.is_empty() {
-        "in total".to_owned()
-    } else {
-        format!("by {}", words.join("+"))
-    }
-}
-
 pub(super) fn read_kind(given: &str) -> Result<Kind, ReportError> {
     given.parse().map_err(|_| {
         ReportError::unknown("kind", given, Kind::ALL.iter().map(|kind| kind.as_str()))
@@ -426,133 +280,4 @@ pub(super) fn read_date(given: &str, today: Date) -> Result<Date, ReportError> {
     date.ok_or_else(|| ReportError::Date {
         given: given.chars().take(40).collect(),
     })
-}
-
-/// Refuses a question about more series than one answer may hold.
-pub(super) fn limit_series(members: usize, periods: usize) -> Result<(), ReportError> {
-    let asked = members.saturating_mul(periods);
-    if asked > MOST_SERIES {
-        return Err(ReportError::TooLarge {
-            what: "series",
-            asked,
-            most: MOST_SERIES,
-        });
-    }
-    Ok(())
-}
-
-/// Returns the first and the last period anything is known of.
-pub(super) fn known_periods(
-    columns: &Columns,
-    members: &[&Member],
-    kind: Kind,
-    grain: Grain,
-    at: Date,
-) -> Option<(Period, Period)> {
-    let ends = members.iter().filter_map(|member| {
-        let mut words = columns.words_of(&member.id, kind, grain, at);
-        let (first, _) = words.next()?;
-        let last = words.next_back().map_or(first, |(period, _)| period);
-        Some((first, last))
-    });
-    ends.reduce(|(first, last), (other_first, other_last)| {
-        (first.min(other_first), last.max(other_last))
-    })
-}
-
-/// The two ends of a question, either of which may be left open.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub(super) from: Option<Period>,
-    pub(super) to: Option<Period>,
-}
-
-impl Span {
-    pub(super) fn read(from: &str, to: &str, consortium: &Consortium) -> Result<Self, ReportError> {
-        let read = |text: &str| -> Result<Option<Period>, ReportError> {
-            if text.is_empty() {
-                return Ok(None);
-            }
-            let period: Period = text.parse()?;
-            let policy = &consortium.policy;
-            if period.grain() == Grain::FinancialYear && policy.financial_year_starts.is_none() {
-                let message = format!("{period}: the charter names no financial year");
-                return Err(ReportError::Range(message));
-            }
-            Ok(Some(period.with_financial_year(policy.fy_month())))
-        };
-        Ok(Self {
-            from: read(from)?,
-            to: read(to)?,
-        })
-    }
-
-    /// Returns the periods of a grain from one end to the other. An open end is the first or last
-    /// period known, and where nothing is known, the first one expected.
-    pub(super) fn periods(
-        self,
-        grain: Grain,
-        known: Option<(Period, Period)>,
-        consortium: &Consortium,
-    ) -> Result<Vec<Period>, ReportError> {
-        let fy_month = consortium.policy.fy_month();
-        let holding = |day| Period::holding(day, grain, fy_month);
-        let whole = |given: Period, part: Period, fits: bool, end: &str| {
-            if fits {
-                return Ok(part);
-            }
-            let message = format!("{given} is not where a {grain} {end}");
-            Err(ReportError::Range(message))
-        };
-        let given_first = match self.from {
-            None => None,
-            Some(from) => {
-                let part = holding(from.first_day());
-                let fits = part.first_day() == from.first_day();
-                Some(whole(from, part, fits, "starts")?)
-            }
-        };
-        let given_last = match self.to {
-            None => None,
-            Some(to) => {
-                let part = holding(to.last_day());
-                Some(whole(to, part, part.last_day() == to.last_day(), "ends")?)
-            }
-        };
-        let since = holding(consortium.since.first_day());
-        let known_first = known.map_or(since, |(first, _)| first.with_financial_year(fy_month));
-        let known_last = known.map_or(known_first, |(_, last)| last.with_financial_year(fy_month));
-        let (first, last) = match (given_first, given_last) {
-            (Some(first), Some(last)) => (first, last),
-            (Some(first), None) => (
-                first,
-                known_last.max(last_in(self.from, first, grain, fy_month)),
-            ),
-            (None, Some(last)) => (known_first.min(last), last),
-            (None, None) => (known_first, known_last),
-        };
-        if first > last {
-            let message = format!("{first} is after {last}: from must not come after to");
-            return Err(ReportError::Range(message));
-        }
-        let periods: Vec<Period> = std::iter::successors(Some(first), |p| Some(p.next()))
-            .take_while(|period| *period <= last)
-            .take(MOST_PERIODS + 1)
-            .collect();
-        if periods.len() > MOST_PERIODS {
-            return Err(ReportError::TooLarge {
-                what: "or more periods",
-                asked: periods.len(),
-                most: MOST_PERIODS,
-            });
-        }
-        Ok(periods)
-    }
-}
-
-/// Returns the last part of the period given as `from`, so that `from 2018` alone asks at least
-/// for the whole of 2018.
-fn last_in(from: Option<Period>, first: Period, grain: Grain, fy_month: i8) -> Period {
-    let end = from.map(|from| Period::holding(from.last_day(), grain, fy_month));
-    end.map_or(first, |end| end.max(first))
 }

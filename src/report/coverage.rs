@@ -6,14 +6,15 @@
 //! something is heard, even before the due date. Something published although nobody expected it
 //! is `reported` and counted, and never `late`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::civil::Date;
 
-use super::ask::{
-    Span, known_periods, limit_series, read_date, read_grain, read_kind, read_members,
-};
+use super::ask::{read_date, read_grain, read_kind, read_members};
 use super::columns::{Columns, Said, Status, Word};
 use super::consortium::{Asker, Consortium, Member};
 use super::error::ReportError;
+use super::span::{Span, known_periods, limit_series};
 use crate::model::{Grain, Kind, MemberId, Period, words};
 use crate::wire;
 
@@ -66,7 +67,7 @@ pub fn coverage(
         .or_else(|| span.from.or(span.to).map(Period::grain))
         .unwrap_or(Grain::Quarter);
     let kinds = read_kinds(consortium, &request.kind, grain)?;
-    let mut rows = Vec::new();
+    let mut all = Vec::new();
     for kind in kinds {
         let known = known_periods(columns, &members, kind, grain, at);
         let periods = span.periods(grain, known, consortium)?;
@@ -79,13 +80,12 @@ pub fn coverage(
             at,
             reader: asker.reader.as_ref(),
         };
-        for member in &members {
-            let covers = expected.covers(member, &periods);
-            let line = |(period, cover): (&Period, Cover)| cover.to_row(member, kind, *period);
-            rows.extend(periods.iter().zip(covers).map(line));
-        }
+        let covers = members
+            .iter()
+            .map(|member| (*member, expected.covers(member, &periods)));
+        all.extend(rows(kind, &periods, covers));
     }
-    Ok(respond(rows))
+    Ok(respond(all))
 }
 
 fn read_kinds(
@@ -105,7 +105,7 @@ fn read_kinds(
         .filter(|kind| grains(kind).contains(&grain))
         .collect();
     if published.is_empty() {
-        let accepted: std::collections::BTreeSet<Grain> = asked.iter().flat_map(grains).collect();
+        let accepted: BTreeSet<Grain> = asked.iter().flat_map(grains).collect();
         let words = accepted.iter().map(|grain| grain.as_str());
         return Err(ReportError::unknown("grain", grain.as_str(), words));
     }
@@ -120,26 +120,43 @@ pub(super) struct Cover {
     pub(super) date: Option<Date>,
 }
 
-impl Cover {
-    pub(super) fn to_row(self, member: &Member, kind: Kind, period: Period) -> wire::CoverageRow {
-        let spell = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
-        wire::CoverageRow {
-            member: member.id.to_string(),
-            kind: kind.to_string(),
-            period: period.to_string(),
-            state: self.state.to_string(),
-            due: spell(self.due),
-            date: spell(self.date),
-        }
+/// Writes out the rows of members' series; `covers` has a list per member.
+pub(super) fn rows<'a>(
+    kind: Kind,
+    periods: &[Period],
+    covers: impl IntoIterator<Item = (&'a Member, Vec<Cover>)>,
+) -> Vec<wire::CoverageRow> {
+    let spell = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
+    let names: Vec<String> = periods.iter().map(Period::to_string).collect();
+    let mut rows = Vec::new();
+    for (member, covers) in covers {
+        rows.extend(
+            names
+                .iter()
+                .zip(covers)
+                .map(|(period, cover)| wire::CoverageRow {
+                    member: member.id.as_str().to_owned(),
+                    kind: kind.as_str().to_owned(),
+                    period: period.clone(),
+                    state: cover.state.as_str().to_owned(),
+                    due: spell(cover.due),
+                    date: spell(cover.date),
+                }),
+        );
     }
+    rows
 }
 
 /// Counts rows by state.
 pub(super) fn respond(rows: Vec<wire::CoverageRow>) -> wire::CoverageResponse {
-    let count = |state: State| {
-        let of_state = rows.iter().filter(|row| row.state == state.as_str());
-        of_state.count() as u64
-    };
+    let mut counts = BTreeMap::new();
+    for state in rows
+        .iter()
+        .filter_map(|row| row.state.parse::<State>().ok())
+    {
+        *counts.entry(state).or_insert(0u64) += 1;
+    }
+    let count = |state: State| counts.get(&state).copied().unwrap_or(0);
     wire::CoverageResponse {
         expected: rows.len() as u64 - count(State::NotExpected),
         reported: count(State::Reported),

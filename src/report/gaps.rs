@@ -6,7 +6,6 @@ use super::consortium::Consortium;
 use super::coverage::{self, Cover, Expected, State};
 use super::error::ReportError;
 use super::slots::Found;
-use crate::model::Period;
 use crate::wire;
 
 /// Most series named in the message of a partial answer.
@@ -94,17 +93,13 @@ impl Covers {
         Err(ReportError::Partial { lacking })
     }
 
-    pub(super) fn respond(&self, ask: &Ask<'_>) -> wire::CoverageResponse {
-        let rows = ask
-            .members
-            .iter()
-            .zip(&self.series)
-            .flat_map(|(member, series)| {
-                let line =
-                    |(period, cover): (&Period, &Cover)| cover.to_row(member, ask.kind, *period);
-                ask.periods.iter().zip(series).map(line)
-            });
-        coverage::respond(rows.collect())
+    pub(super) fn respond(self, ask: &Ask<'_>) -> wire::CoverageResponse {
+        let members = ask.members.iter().copied();
+        coverage::respond(coverage::rows(
+            ask.kind,
+            &ask.periods,
+            members.zip(self.series),
+        ))
     }
 }
 

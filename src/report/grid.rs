@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::ask::{Ask, By};
-use super::consortium::{Consortium, Member};
+use super::columns::Columns;
+use super::consortium::Consortium;
 use super::error::ReportError;
+use super::slots::Found;
 use crate::model::dimension::PLACES;
 use crate::model::table::cell_count;
 use crate::model::{Axis, Dimension};
@@ -24,7 +26,8 @@ pub(super) struct Grid {
     pub(super) groups: usize,
     /// Per shape, where its cells belong.
     maps: Vec<Map>,
-    shape_of: HashMap<Vec<Axis>, usize>,
+    /// The number of each shape interned in the columns.
+    found: HashMap<u32, usize>,
     /// Per member asked about, the shape the plan gives its table.
     plan_shapes: Vec<usize>,
 }
@@ -54,31 +57,20 @@ pub(super) struct Map {
 
 impl Grid {
     /// Lays out the groups of a query over the shapes the plan gives and those found.
-    pub(super) fn new<'a>(
-        ask: &Ask<'_>,
+    pub(super) fn new(
+        columns: &Columns,
         consortium: &Consortium,
-        found: impl Iterator<Item = &'a [Axis]>,
+        ask: &Ask<'_>,
+        found: &Found<'_>,
     ) -> Result<Self, ReportError> {
-        let mut shapes: Vec<Vec<Axis>> = Vec::new();
-        let mut shape_of = HashMap::new();
-        let mut intern = |axes: &[Axis]| match shape_of.get(axes) {
-            Some(shape) => *shape,
-            None => {
-                shapes.push(axes.to_vec());
-                shape_of.insert(axes.to_vec(), shapes.len() - 1);
-                shapes.len() - 1
-            }
-        };
-        let plan_axes = |member: &Member| {
-            let table = ask.tables.first();
-            table.map_or_else(Vec::new, |table| {
-                consortium.policy.axes(table, &member.countries)
-            })
-        };
-        let plan_shapes: Vec<usize> = ask.members.iter().map(|m| intern(&plan_axes(m))).collect();
-        for axes in found {
-            intern(axes);
-        }
+        let mut shapes = Shapes::default();
+        let plan_shapes = plan_shapes(consortium, ask, &mut shapes);
+        let found: BTreeSet<u32> = found.slots.iter().filter_map(|slot| slot.shape).collect();
+        let found = found
+            .into_iter()
+            .map(|shape| (shape, shapes.intern(columns.shape(shape))))
+            .collect();
+        let shapes = shapes.all;
         let codes = all_codes(&shapes, &plan_shapes);
         check_filters(ask, &codes)?;
         let axes: Vec<(Dimension, Vec<String>)> = ask
@@ -102,15 +94,15 @@ impl Grid {
             axes,
             groups,
             maps,
-            shape_of,
+            found,
             plan_shapes,
         })
     }
 
     /// Returns the number of a shape found, or of the plan's where there is none.
-    pub(super) fn shape(&self, member: usize, axes: Option<&[Axis]>) -> usize {
-        axes.and_then(|axes| self.shape_of.get(axes).copied())
-            .unwrap_or(self.plan_shapes[member])
+    pub(super) fn shape(&self, member: usize, found: Option<u32>) -> usize {
+        let found = found.and_then(|shape| self.found.get(&shape).copied());
+        found.unwrap_or(self.plan_shapes[member])
     }
 
     /// Returns where the cells of a shape belong.
@@ -129,6 +121,47 @@ impl Grid {
             })
             .collect()
     }
+}
+
+/// Shapes by number.
+#[derive(Default)]
+struct Shapes {
+    all: Vec<Vec<Axis>>,
+    known: HashMap<Vec<Axis>, usize>,
+}
+
+impl Shapes {
+    fn intern(&mut self, axes: &[Axis]) -> usize {
+        if let Some(shape) = self.known.get(axes) {
+            return *shape;
+        }
+        self.all.push(axes.to_vec());
+        self.known.insert(axes.to_vec(), self.all.len() - 1);
+        self.all.len() - 1
+    }
+}
+
+/// Returns the shape the plan gives each member's table. It is one for all, unless there are
+/// countries in it.
+fn plan_shapes(consortium: &Consortium, ask: &Ask<'_>, shapes: &mut Shapes) -> Vec<usize> {
+    let Some(table) = ask.tables.first() else {
+        return vec![shapes.intern(&[]); ask.members.len()];
+    };
+    let by_country = table.by.contains(&Dimension::Country);
+    let mut known: HashMap<&[String], usize> = HashMap::new();
+    let mut shapes_of = Vec::with_capacity(ask.members.len());
+    for member in &ask.members {
+        let countries = if by_country {
+            &member.countries[..]
+        } else {
+            &[]
+        };
+        let shape = known
+            .entry(countries)
+            .or_insert_with(|| shapes.intern(&consortium.policy.axes(table, countries)));
+        shapes_of.push(*shape);
+    }
+    shapes_of
 }
 
 impl Map {

@@ -3,8 +3,8 @@
 use super::ask::Ask;
 use super::columns::{Columns, Said, Status};
 use super::sheet::{Cells, SheetKey};
+use crate::model::Period;
 use crate::model::measure::Adds;
-use crate::model::{Axis, Period};
 
 /// A member and a period a log says something of.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +66,6 @@ pub(super) fn find<'a>(columns: &'a Columns, ask: &Ask<'_>) -> Found<'a> {
         }
     }
     Found { slots, hits }
-}
-
-impl Slot {
-    /// Returns the axes of its table, once found; `None` also where nothing happened.
-    pub(super) fn axes(self, columns: &Columns) -> Option<&[Axis]> {
-        self.shape.map(|shape| columns.shape(shape))
-    }
 }
 
 fn gather(columns: &Columns, ask: &Ask<'_>) -> Vec<Slot> {

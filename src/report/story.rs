@@ -120,7 +120,8 @@ impl Teller<'_> {
         let known: Vec<&wire::Row> = rows.iter().filter(|row| !row.members.is_empty()).collect();
         let some_training = trainings.as_ref().is_some_and(is_something);
         let some_people = known.iter().any(|row| row.lower > 0);
-        if !some_people && !(some_training && known.iter().any(|row| is_something(row))) {
+        let may_be_people = some_training && known.iter().any(|row| is_something(row));
+        if !some_people && !may_be_people {
             return Ok(None);
         }
         let words: Vec<String> = known.iter().map(|row| in_words(row)).collect();
@@ -233,9 +234,11 @@ impl Teller<'_> {
             .map(|row| Outcome {
                 action: code(row, "action_type").to_owned(),
                 code: code(row, "outcome").to_owned(),
-                quarter: quarterly
-                    .then(|| code(row, "period").chars().skip(4).collect())
-                    .unwrap_or_default(),
+                quarter: if quarterly {
+                    code(row, "period").chars().skip(4).collect()
+                } else {
+                    String::new()
+                },
             })
             .collect())
     }

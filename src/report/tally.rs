@@ -143,8 +143,9 @@ impl Tally {
                     return;
                 }
                 for (value, to) in values.iter().zip(target.to) {
-                    if let Some(sum) = lower.get_mut(*to as usize) {
-                        *sum += i64::from(*value);
+                    let to = *to as usize;
+                    if to < target.len {
+                        lower[to] += i64::from(*value);
                     }
                 }
             }
@@ -154,13 +155,19 @@ impl Tally {
                 uncounted,
                 state,
             } => {
-                add_at(&mut self.lower[sums.clone()], target.to, lower);
-                add_at(&mut self.width[sums.clone()], target.to, width);
-                add_at(&mut self.uncounted[sums.clone()], target.to, uncounted);
+                let lowers = &mut self.lower[sums.clone()];
+                let widths = &mut self.width[sums.clone()];
+                let uncounteds = &mut self.uncounted[sums.clone()];
                 let states = &mut self.state[sums];
-                for (state, to) in state.iter().zip(target.to) {
-                    if let Some(sum) = states.get_mut(*to as usize) {
-                        *sum |= state;
+                let cells = lower.iter().zip(width).zip(uncounted).zip(state);
+                for ((((lower, width), uncounted), state), to) in cells.zip(target.to) {
+                    let to = *to as usize;
+                    // One pass, so that the four additions wait for memory together.
+                    if to < target.len {
+                        lowers[to] += i64::from(*lower);
+                        widths[to] += i64::from(*width);
+                        uncounteds[to] += u64::from(*uncounted);
+                        states[to] |= state;
                     }
                 }
             }
@@ -192,18 +199,6 @@ impl Tally {
                 };
                 self.set(at, united);
             }
-        }
-    }
-}
-
-fn add_at<S, T>(sums: &mut [S], to: &[u32], values: &[T])
-where
-    S: std::ops::AddAssign + From<T>,
-    T: Copy,
-{
-    for (value, to) in values.iter().zip(to) {
-        if let Some(sum) = sums.get_mut(*to as usize) {
-            *sum += S::from(*value);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use counterfoil::charter::policy::Of;
-use counterfoil::model::{Axis, Dimension, Kind, Measure, MemberId, Period, dimension};
+use counterfoil::model::{Axis, Dimension, Kind, Measure, MemberId, Period, Tally, dimension};
 use counterfoil::record::{
     CodeLists, Desk, ImportOutcome, ImportRequest, List, Record, RecordKeys, TableRequest, add,
     each, import, tabulate,

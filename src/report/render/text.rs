@@ -244,7 +244,7 @@ mod tests {
             of(vec![row(State::Missing, "2018"); 7]),
             format!(
                 "Coverage: 0 of 7 summaries expected are here; missing: {} and 2 more.",
-                vec!["anpud training/2018"; 5].join(", ")
+                ["anpud training/2018"; 5].join(", ")
             )
         );
     }

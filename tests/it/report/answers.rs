@@ -1,11 +1,12 @@
 //! Each way figures add up, and each way an answer is refused.
 
-use counterfoil::charter::policy::Audience;
+use counterfoil::charter::policy::{Audience, YearStart};
 use counterfoil::charter::{Size, TableSpec};
 use counterfoil::model::{Figure, Grain};
-use counterfoil::report::Status;
+use counterfoil::report::{Entry, IngestError, Status, query, render};
+use proptest::prelude::*;
 
-use super::book::{Book, between, exact, member};
+use super::book::{Book, between, day, exact, member};
 
 /// Both members' four quarters and year of a kind, with nothing in them.
 fn fill(book: &mut Book, kind: &str, except: &[&str]) {
@@ -649,4 +650,126 @@ fn members_of_two_sizes_may_have_two_tables() {
     book.publish("inpud", quarter, "2018-04-12", &[(one, &[], exact(20))]);
     book.publish("anpud", quarter, "2018-04-12", &[(other, &[], exact(11))]);
     book.check("training attendances in=2018Q1", &["31 inpud anpud"]);
+}
+
+#[test]
+fn financial_years_begin_in_the_charters_month() {
+    let mut book = Book::new();
+    let refused = "bad_period: FY2018: the charter names no financial year";
+    book.consortium.policy.financial_year_starts = None;
+    book.check("training activities in=FY2018", &[refused]);
+    book.consortium.policy.financial_year_starts = Some(YearStart::April);
+    for table in &mut book.consortium.policy.table {
+        table.period.push(Grain::FinancialYear);
+    }
+    let total = "training.activities";
+    book.publish(
+        "inpud",
+        "training/FY2018",
+        "2019-04-12",
+        &[(total, &[], exact(3))],
+    );
+    book.asker.today = day("2019-04-30");
+    let ask = "training activities grain=fy members=inpud by=period";
+    book.check(&format!("{ask} in=FY2018"), &["FY2018 3 inpud"]);
+    book.check(&format!("{ask} from=2018Q2 to=2019Q1"), &["FY2018 3 inpud"]);
+    book.check(ask, &["FY2018 3 inpud"]);
+    book.check(
+        &format!("{ask} in=2018"),
+        &["bad_period: 2018 is not where a fy starts"],
+    );
+}
+
+#[test]
+fn leaves_and_payloads_are_taken_in_once_and_checked() {
+    let mut book = Book::new();
+    let summary = book.summary("inpud", "training/2018Q1", &[]);
+    let leaf = book.announce(&summary, "2018-04-12", Audience::Everybody);
+    let mut other = summary.clone();
+    other.revision = 2;
+    let mut crooked = summary.clone();
+    crooked.tables[0].cells.clear();
+    let mut ingest = |payload| book.columns.ingest_payload(&summary.member, leaf, payload);
+    assert!(matches!(ingest(&other), Err(IngestError::Mismatch { .. })));
+    assert!(matches!(ingest(&crooked), Err(IngestError::Shape { .. })));
+    assert_eq!(ingest(&summary), Ok(()));
+    let cells = book.columns.cells();
+    let entry = Entry::Summary {
+        series: summary.series,
+        revision: 1,
+        date: day("2018-04-12"),
+        audience: Audience::Everybody,
+    };
+    let again = book
+        .columns
+        .ingest(&summary.member, leaf, &entry, Some(&summary));
+    assert_eq!((again, book.columns.cells()), (Ok(()), cells));
+    assert_eq!(
+        book.columns.history(&summary.member, summary.series).len(),
+        1
+    );
+    // A later leaf, then one before it.
+    let ahead = book.columns.ingest(&summary.member, 5, &entry, None);
+    assert_eq!(ahead, Ok(()));
+    let behind = book.columns.ingest(&summary.member, 3, &entry, None);
+    assert!(matches!(behind, Err(IngestError::Order { index: 3, .. })));
+}
+
+#[test]
+fn only_a_hundred_summaries_are_listed_without_provenance() {
+    let mut book = Book::new();
+    let mut tables = book.consortium.policy.table.iter_mut();
+    let total = tables.find(|table| table.id == "training.activities");
+    total.expect("in the plan").period.push(Grain::Month);
+    for year in 2000..2012 {
+        for month in 1..=12 {
+            let series = format!("training/{year}-{month:02}");
+            book.publish("inpud", &series, "2018-04-12", &[]);
+        }
+    }
+    let mut request = super::book::request("training activities grain=month members=inpud");
+    for (provenance, listed) in [(false, 100), (true, 144)] {
+        request.provenance = provenance;
+        let answer = query(&book.columns, &book.consortium, &book.asker, &request);
+        let row = answer.expect("an answer").rows.remove(0);
+        assert_eq!((row.summaries.len(), row.summaries_total), (listed, 144));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_question_is_answered_or_refused(
+        kind in "training|consultation|.{0,6}",
+        measure in "activities|people|staff_reach|.{0,6}",
+        by in proptest::collection::vec("topic|grant|country|member|period|gender3|.{0,4}", 0..4),
+        ends in ("|20[12][0-9]|2018Q[0-9]|FY[0-9]{4}|.{0,9}", "|20[12][0-9]|[0-9]{6}|.{0,9}"),
+        grain in "|month|quarter|year|fy|.{0,4}",
+        members in proptest::collection::vec("inpud|anpud|.{0,4}", 0..3),
+        filters in proptest::collection::vec(("topic|country|.{0,4}", proptest::collection::vec("TH|hr|.{0,3}", 0..3)), 0..2),
+        at in "|20[12][0-9]-[01][0-9]-[0-3][0-9]|.{0,12}",
+        allow_partial in any::<bool>(),
+    ) {
+        let mut book = Book::new();
+        book.publish("inpud", "training/2018", "2019-01-15", &[]);
+        let request = counterfoil::wire::QueryRequest {
+            kind,
+            measure,
+            by,
+            from: ends.0,
+            to: ends.1,
+            grain,
+            members,
+            r#where: filters
+                .into_iter()
+                .map(|(dimension, codes)| counterfoil::wire::Filter { dimension, codes })
+                .collect(),
+            at,
+            allow_partial,
+            provenance: false,
+        };
+        match query(&book.columns, &book.consortium, &book.asker, &request) {
+            Ok(answer) => prop_assert!(!render::text::report(&answer).is_empty()),
+            Err(error) => prop_assert!(!error.to_string().contains('\n')),
+        }
+    }
 }

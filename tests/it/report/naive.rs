@@ -297,7 +297,7 @@ impl Naive<'_> {
             .filter_map(|period| self.word(who, period).filter(speaks))
             .collect();
         let summary = words.iter().find(|note| note.said.is_none());
-        summary.or(words.first()).copied()
+        summary.or_else(|| words.first()).copied()
     }
 
     fn publishes(&self, who: usize) -> bool {
