@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn people_see_ranges_and_coverage() {
         let text = QueryReply::from(answer()).human();
-        assert!(text.contains("0 to 9"), "{text}");
+        assert!(text.contains("at most 9"), "{text}");
         assert!(text.contains("0 summaries expected."), "{text}");
     }
 }

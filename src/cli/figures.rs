@@ -8,7 +8,8 @@ use crate::model::measure::Adds;
 /// Shows an integer with `decimals` decimal places, without zeros that say nothing; money keeps
 /// two.
 pub(super) fn decimal(value: i64, decimals: u32, money: bool) -> String {
-    let places = decimals as usize;
+    // An i64 has no more than 18 whole decimal places.
+    let places = decimals.min(18) as usize;
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
     let kept = fraction
@@ -45,7 +46,7 @@ pub(super) fn is_money(measure: &str) -> bool {
         .is_ok_and(|measure| measure.adds() == Adds::Magnitude)
 }
 
-/// Shows a cell for people: `12`, `1 to 9`, `at least 3`, or `–` where nothing is known.
+/// Shows a cell for people: `12`, `fewer than 10`, `between 10 and 19`, `not known`.
 pub(super) fn cell(
     value: Option<i64>,
     lower: i64,
@@ -56,9 +57,13 @@ pub(super) fn cell(
     let show = |value| decimal(value, decimals, money);
     match (value, upper) {
         (Some(value), _) => show(value),
-        (None, Some(upper)) => format!("{} to {}", show(lower), show(upper)),
+        (None, Some(upper)) if lower == 0 && decimals == 0 => {
+            format!("fewer than {}", show(upper.saturating_add(1)))
+        }
+        (None, Some(upper)) if lower == 0 => format!("at most {}", show(upper)),
+        (None, Some(upper)) => format!("between {} and {}", show(lower), show(upper)),
         (None, None) if lower > 0 => format!("at least {}", show(lower)),
-        (None, None) => "–".to_owned(),
+        (None, None) => "not known".to_owned(),
     }
 }
 
@@ -81,9 +86,11 @@ mod tests {
     #[test]
     fn cells_say_what_is_known() {
         assert_eq!(cell(Some(0), 0, Some(0), 0, false), "0");
-        assert_eq!(cell(None, 0, Some(9), 0, false), "0 to 9");
+        assert_eq!(cell(None, 0, Some(9), 0, false), "fewer than 10");
+        assert_eq!(cell(None, 0, Some(900), 2, false), "at most 9");
+        assert_eq!(cell(None, 10, Some(19), 0, false), "between 10 and 19");
         assert_eq!(cell(None, 3, None, 0, false), "at least 3");
-        assert_eq!(cell(None, 0, None, 0, false), "–");
+        assert_eq!(cell(None, 0, None, 0, false), "not known");
     }
 
     #[test]

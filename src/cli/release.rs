@@ -456,7 +456,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("hours by topic (1 cell empty)"), "{text}");
-        assert!(text.contains("0 to 9"), "{text}");
+        assert!(text.contains("at most 9"), "{text}");
         assert!(text.contains("release publish d1"), "{text}");
         assert!(
             draft(true)
