@@ -38,5 +38,6 @@ pub mod identity;
 pub mod log;
 pub mod model;
 pub mod node;
+pub mod report;
 pub mod rpc;
 pub mod wire;
