@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, RunNode};
+use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, Ready, RunNode};
 use crate::cli::{Failure, Host};
 use crate::config::{Config, Passphrase};
 use crate::rpc::Client;
@@ -49,7 +49,11 @@ impl Host for Program {
         Err(no_node())
     }
 
-    async fn serve(&self, _run: RunNode) -> Result<(), Failure> {
+    async fn serve(
+        &self,
+        _run: RunNode,
+        _ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
+    ) -> Result<(), Failure> {
         Err(no_node())
     }
 

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::args;
 use super::context::{Context, Plane};
 use super::failure::Failure;
-use super::figures;
 use super::host::Host;
 use super::output::{Reply, count, printable, table};
 use crate::model::Kind;
+use crate::report::render::Unit;
 use crate::wire;
 
 /// Commands about releases.
@@ -184,15 +184,14 @@ impl From<wire::DraftSummary> for DraftSummary {
 
 impl From<wire::DraftTable> for DraftTable {
     fn from(table: wire::DraftTable) -> Self {
-        let money = figures::is_money(&table.measure);
-        let number = |value| figures::json(value, table.decimals, money);
+        let unit = Unit::of_measure(&table.measure, table.decimals);
         let cell = |cell: wire::DraftCell| DraftCell {
-            shown: figures::cell(cell.value, cell.lower, cell.upper, table.decimals, money),
+            shown: unit.bounds(cell.value, cell.lower, cell.upper),
             dims: cell.dims,
             state: cell.state,
-            value: cell.value.map(number),
-            lower: number(cell.lower),
-            upper: cell.upper.map(number),
+            value: cell.value.map(|value| unit.to_json(value)),
+            lower: unit.to_json(cell.lower),
+            upper: cell.upper.map(|upper| unit.to_json(upper)),
             uncounted: cell.uncounted,
         };
         Self {

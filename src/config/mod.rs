@@ -146,7 +146,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "sync_interval",
         default: "'15m'",
-        about: "Time between two syncs with a peer (s, m, h, d). A little chance is added.",
+        about: "Time between two syncs with a peer (s, m, h). A little chance is added.",
     },
     Setting {
         key: "passphrase_file",
