@@ -24,6 +24,7 @@ mod import;
 mod init;
 mod output;
 mod peer;
+mod preview;
 mod prove;
 mod record;
 mod release;
