@@ -2,18 +2,17 @@
 //!
 //! Source: C2SP tlog-checkpoint v1.0.0 and tlog-cosignature v1.0.1.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use super::hash::Hash;
+use super::witness::Cosignature;
 use crate::identity::canon;
 use crate::identity::keys::{Cosigner, LogKey, log_name};
 use crate::identity::{
-    KeyName, NoteError, PublicKey32, SignatureKind, SignatureLine, SignedNote, VerifiedSignature,
-    VerifierKey,
+    KeyName, NoteError, SignatureKind, SignatureLine, SignedNote, VerifiedSignature, VerifierKey,
 };
-use crate::model::{ConsortiumId, MemberId, words};
+use crate::model::{ConsortiumId, MemberId};
 
 /// Most bytes of a checkpoint with its signature lines; room for sixteen post-quantum ones.
 pub const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
@@ -372,52 +371,6 @@ impl fmt::Display for VerifiedCheckpoint {
     }
 }
 
-/// A witness's word that this was, at that time, the largest consistent tree it had seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cosignature {
-    /// The witness key's name.
-    pub name: KeyName,
-    /// The witness key.
-    pub key: PublicKey32,
-    /// When, in POSIX seconds.
-    pub time: u64,
-}
-
-words! {
-    /// How well a checkpoint is witnessed.
-    pub enum Witnessed as "witnessed" {
-        /// By nobody.
-        None = "none",
-        /// By fewer than the quorum.
-        Some = "some",
-        /// By so many that two conflicting heads cannot both have as many.
-        Quorum = "quorum",
-    }
-}
-
-/// Returns how many of `witnesses` must cosign so that two conflicting heads need more than
-/// `faulty` of them to sign both: ⌊(n + f) / 2⌋ + 1. The log's owner is no witness of itself.
-pub const fn quorum(witnesses: usize, faulty: usize) -> usize {
-    witnesses.saturating_add(faulty) / 2 + 1
-}
-
-/// Returns how well `cosignatures` out of `witnesses` bear a checkpoint out, when up to `faulty`
-/// witnesses may lie. Public keys are counted, not names.
-pub fn witnessed(
-    cosignatures: &[Cosignature],
-    witnesses: &[VerifierKey],
-    faulty: usize,
-) -> Witnessed {
-    let all: BTreeSet<_> = witnesses.iter().map(VerifierKey::public_key).collect();
-    let signed: BTreeSet<_> = cosignatures.iter().map(|c| c.key).collect();
-    let signed = signed.intersection(&all).count();
-    match signed {
-        0 => Witnessed::None,
-        _ if signed >= quorum(all.len(), faulty) => Witnessed::Quorum,
-        _ => Witnessed::Some,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -551,28 +504,6 @@ mod tests {
         let moved = head_3.to_string().replacen("\n3\n", "\n4\n", 1);
         let moved = SignedCheckpoint::parse(moved.as_bytes()).expect("reads");
         assert!(moved.cosignatures(&[key]).is_err());
-    }
-
-    #[test]
-    fn a_quorum_counts_public_keys() {
-        assert_eq!(quorum(6, 1), 4);
-        assert_eq!(quorum(1, 0), 1);
-        assert_eq!(quorum(0, 0), 1);
-        let mut head = head(3, 7);
-        let mut witnesses = vec![cosign(&mut head, 1, 1), cosign(&mut head, 2, 1)];
-        let (key, _) = witness(1);
-        // The same key under a second name is still one witness.
-        let again = key.cosigner(&demo(), &"other".parse().expect("an id"));
-        head.cosign(&again, 1).expect("few lines");
-        witnesses.push(again.verifier_key().clone());
-        let found = head.cosignatures(&witnesses).expect("verify");
-        assert_eq!(found.len(), 2);
-        assert_eq!(witnessed(&found, &witnesses, 0), Witnessed::Quorum);
-        let (third, member) = witness(3);
-        witnesses.push(third.cosigner(&demo(), &member).verifier_key().clone());
-        assert_eq!(witnessed(&found, &witnesses, 0), Witnessed::Quorum);
-        assert_eq!(witnessed(&found, &witnesses, 1), Witnessed::Some);
-        assert_eq!(witnessed(&[], &[], 0), Witnessed::None);
     }
 
     proptest! {

@@ -4,8 +4,9 @@
 //! - [`tree`]: appending, and verifying inclusion and consistency. RFC 9162 §2.1.
 //! - [`path`]: making those proofs from stored hashes. C2SP tlog-tiles.
 //! - [`leaf`]: the short text the tree hashes, and the commitment it holds.
-//! - [`checkpoint`]: a signed tree size and root hash, and who witnessed it. C2SP tlog-checkpoint,
-//!   tlog-cosignature.
+//! - [`checkpoint`]: a signed tree size and root hash. C2SP tlog-checkpoint.
+//! - [`witness`]: how well others bear it out. C2SP tlog-cosignature.
+//! - [`policy`]: witness policies of other tools. C2SP tlog-policy.
 //! - [`proof`]: one leaf with all its proof in one file. C2SP tlog-proof.
 //! - [`equivocation`]: two signed heads that cannot both be true.
 //!
@@ -18,16 +19,17 @@ pub mod equivocation;
 pub mod hash;
 pub mod leaf;
 pub mod path;
+pub mod policy;
 pub mod proof;
 pub mod tree;
+pub mod witness;
 
-pub use checkpoint::{
-    Checkpoint, CheckpointError, Cosignature, Origin, SignedCheckpoint, VerifiedCheckpoint,
-    Witnessed,
-};
+pub use checkpoint::{Checkpoint, CheckpointError, Origin, SignedCheckpoint, VerifiedCheckpoint};
 pub use equivocation::Equivocation;
 pub use hash::{Hash, commitment, leaf_hash, node_hash};
-pub use leaf::{Audience, Leaf, LeafError};
+pub use leaf::{Audience, Leaf, LeafError, Reason, Status};
 pub use path::{FromTiles, MemoryTree, Nodes, Tiles, consistency_path, inclusion_path};
-pub use proof::{ProofError, Proven, TlogProof};
+pub use policy::{Policy, PolicyError};
+pub use proof::{Opening, ProofError, Proven, TlogProof};
 pub use tree::{Frontier, TreeError, verify_consistency, verify_inclusion};
+pub use witness::{Cosignature, Witnessed, quorum, witnessed};

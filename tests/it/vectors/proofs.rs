@@ -1,9 +1,9 @@
-//! `.tlog-proof` documents, and a whole proof of another log made of the same parts.
+//! `.tlog-proof` documents, witness policies, and a whole proof of another log made of the same parts.
 
 use std::collections::HashMap;
 
 use counterfoil::identity::PublicKey32;
-use counterfoil::log::{Checkpoint, Hash, TlogProof, leaf_hash, verify_inclusion};
+use counterfoil::log::{Checkpoint, Hash, Policy, TlogProof, leaf_hash, verify_inclusion};
 
 use super::{cases, hex, hex_32, number, text, texts};
 
@@ -25,6 +25,28 @@ fn documents() {
             .as_str()
             .map(|extra| extra.as_bytes().to_vec());
         assert_eq!(proof.extra, extra);
+    }
+}
+
+#[test]
+fn policies() {
+    for case in cases("tlog-proof/policy.json") {
+        let read = text(&case, "policy").parse::<Policy>();
+        // C2SP forbids one key under two names, which the cases' source lets pass.
+        let twice = case["spec_note"]
+            .as_str()
+            .is_some_and(|note| note.contains("SAME key") || note.contains("duplicate key"));
+        assert_eq!(
+            read.is_ok(),
+            case["ok"] == true && !twice,
+            "{case}: {read:?}"
+        );
+        if let Ok(policy) = read {
+            let (threshold, members) = policy.quorum();
+            assert_eq!(threshold as u64, number(&case, "n"));
+            assert_eq!(members as u64, number(&case, "members"));
+            assert!(!policy.is_met_by(&[]));
+        }
     }
 }
 
