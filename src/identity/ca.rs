@@ -254,7 +254,8 @@ impl Authority {
         )
     }
 
-    /// Issues a client certificate to a coordinator or an auditor, valid for `days`.
+    /// Issues a client certificate to a coordinator or an auditor, valid for `days`: to the second
+    /// where it is a fraction, to the end of the last day (UTC) where it is whole.
     ///
     /// # Errors
     /// When `role` is a node's, `days` is no lifetime or the clock is absurd.
@@ -280,7 +281,14 @@ impl Authority {
         };
         // A fraction of a second would make a certificate that was never valid.
         let seconds = (Duration::from_secs(DAY).mul_f64(days).as_secs()).max(1);
-        let validity = Validity::until(now, now.saturating_add(seconds))?;
+        let end = now.saturating_add(seconds);
+        // Whole days end with the day, so that the hour of granting stays here.
+        let end = if seconds.is_multiple_of(DAY) {
+            end / DAY * DAY + DAY - 1
+        } else {
+            end
+        };
+        let validity = Validity::until(now, end)?;
         let usages = vec![Eku::ClientAuth];
         self.issue(
             format!("{} {word}", self.member),
@@ -533,6 +541,8 @@ mod tests {
         let ca = authority();
         let grant = |days| ca.issue_grant(&consortium(), coordinator(), days, NOW);
         assert_eq!(grant(0.5).expect("half a day").not_after, NOW + 43_200);
+        assert_eq!(grant(1.0).expect("a day").not_after % DAY, DAY - 1);
+        assert!(grant(1.0).expect("a day").not_after >= NOW + DAY);
         assert_eq!(grant(0.000_001).expect("a second").not_after, NOW + 1);
         for days in [0.0, -1.0, f64::NAN, f64::INFINITY, 4_000.0] {
             assert!(

@@ -20,8 +20,9 @@ use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 
 use super::caller::Caller;
+use super::limits::Limits;
 use super::local::{self, LocalError};
-use super::serve::{Limits, serve_connection};
+use super::serve::serve_connection;
 use super::tls::certificate_error;
 use crate::identity::CertError;
 
@@ -265,4 +266,49 @@ fn endpoint(uri: &str) -> Result<Endpoint, ConnectError> {
     Endpoint::from_shared(uri.to_owned()).map_err(|_| ConnectError::BadAddress {
         given: uri.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, parts: Option<(&str, u16)>) {
+        let address = text.parse::<PeerAddress>().ok();
+        let found = address.as_ref().map(|a| (a.host(), a.port()));
+        assert_eq!(found, parts, "{text}");
+    }
+
+    #[test]
+    fn an_address_is_https_host_and_port() {
+        check("https://node.example:7443", Some(("node.example", 7443)));
+        check("https://192.0.2.7:1/", Some(("192.0.2.7", 1)));
+        check("https://[::1]:7443", Some(("::1", 7443)));
+        for bad in [
+            "",
+            "node.example:7443",
+            "http://node.example:7443",
+            "https://node.example",
+            "https://node.example:0",
+            "https://node.example:70000",
+            "https://:7443",
+            "https://a@node.example:7443",
+            "https://node.example:7443/path",
+            "https://node.example:7443?q",
+        ] {
+            check(bad, None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(text in "(https://)?[a-z0-9.:/@\\[\\]-]{0,40}") {
+            if let Ok(address) = text.parse::<PeerAddress>() {
+                let again: PeerAddress = address.to_string().parse().expect("own text");
+                prop_assert_eq!(again, address);
+            }
+        }
+    }
 }

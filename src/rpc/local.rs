@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use super::caller::Caller;
-use super::serve::{Limits, serve_connection};
+use super::limits::Limits;
+use super::serve::serve_connection;
 
 /// The longest path a socket address holds, in bytes (unix(7), less the closing zero).
 const MAX_PATH: usize = 107;
@@ -281,4 +282,78 @@ pub async fn serve(
 
 fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| is_trusted(peer.uid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_depends_on_the_directory_and_fits_a_socket() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let (dir, other) = (Path::new("/srv/inpud"), Path::new("/srv/anpud"));
+        let paths = candidates(dir, Some(temp.path()), Path::new("/var/tmp"), 1000);
+        assert_eq!(paths.len(), 3);
+        assert_eq!(paths[0].parent(), Some(temp.path()));
+        assert!(paths[1].starts_with("/var/tmp/counterfoil-1000"));
+        assert_eq!(
+            paths,
+            candidates(dir, Some(temp.path()), Path::new("/var/tmp"), 1000)
+        );
+        assert_ne!(
+            paths,
+            candidates(other, Some(temp.path()), Path::new("/var/tmp"), 1000)
+        );
+    }
+
+    #[test]
+    fn folders_that_are_missing_relative_or_long_are_passed_over() {
+        let dir = Path::new("/srv/inpud");
+        let long = PathBuf::from(format!("/{}", "x".repeat(90)));
+        for runtime in [
+            None,
+            Some(Path::new("run")),
+            Some(Path::new("/no/such/folder")),
+        ] {
+            let paths = candidates(dir, runtime, &long, u32::MAX);
+            assert_eq!(paths.len(), 1, "{runtime:?}");
+            assert!(paths[0].starts_with("/tmp/counterfoil-4294967295"));
+            assert!(paths[0].as_os_str().len() <= MAX_PATH);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_others_can_enter_is_not_used() {
+        let uid = rustix::process::geteuid().as_raw();
+        let temp = tempfile::tempdir().expect("a folder");
+        let folder = temp.path().join(format!("counterfoil-{uid}"));
+        std::fs::create_dir(&folder).expect("makes it");
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("opens it");
+        let refused = LocalSocket::bind_at(folder.join("x.sock")).await;
+        assert!(
+            matches!(refused, Err(LocalError::UnsafeFolder { .. })),
+            "{refused:?}"
+        );
+
+        std::fs::remove_dir(&folder).expect("removes it");
+        std::os::unix::fs::symlink(temp.path(), &folder).expect("links");
+        let refused = LocalSocket::bind_at(folder.join("x.sock")).await;
+        assert!(
+            matches!(refused, Err(LocalError::UnsafeFolder { .. })),
+            "{refused:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_successors_socket_is_left_alone() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let path = temp.path().join("x.sock");
+        let first = LocalSocket::bind_at(path.clone()).await.expect("binds");
+        std::fs::remove_file(&path).expect("removes");
+        let second = LocalSocket::bind_at(path.clone()).await.expect("binds");
+        drop(first);
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
+    }
 }

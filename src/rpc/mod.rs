@@ -3,7 +3,8 @@
 //! - [`tls`]: mutual TLS 1.3 between members, judged by SPIFFE id. RFC 8446.
 //! - [`caller`]: who is on the other end of a connection, for as long as it lasts.
 //! - [`guard`]: what stands before every call: protocol, permission, deadlines, panics.
-//! - [`serve`]: the listener for peers and its limits.
+//! - [`limits`]: how much of this node a caller may use.
+//! - [`serve`]: the listener for peers.
 //! - [`local`]: the Unix socket, for commands of the same user.
 //! - [`connect`]: channels to a peer, to the socket, and into this very process.
 //!
@@ -15,12 +16,13 @@
 pub mod caller;
 pub mod connect;
 pub mod guard;
+pub mod limits;
 pub mod local;
 pub mod serve;
 pub mod tls;
 
 pub use caller::{Caller, PeerIdentity};
-pub use serve::Limits;
+pub use limits::Limits;
 pub use tls::{OwnCert, TrustSource};
 
 /// The longest message any service reads or writes, in bytes. Every service sets it as both its

@@ -1,4 +1,7 @@
 //! Everything that crosses rooms, as one binary: a module per capability.
 
+mod listener;
 mod shared;
+mod socket;
+mod tls;
 mod vectors;

@@ -1,0 +1,562 @@
+//! The listener for peers: who is let in, what each may call, and what nobody may cost it.
+
+use std::time::Duration;
+
+use counterfoil::identity::{Authority, Issued};
+use counterfoil::rpc::connect::{ConnectError, explain};
+use counterfoil::rpc::{Limits, OwnCert, tls};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tower::{Service as _, ServiceExt as _};
+
+use crate::listener::{DAY, NOW, World, check_health, exchange, member, open, own_cert, pwud};
+
+const ECHO: &str = "/counterfoil.v1.Federation/Echo";
+
+#[track_caller]
+fn refused<T>(answer: Result<T, Status>, code: Code, message: &str) {
+    let Err(status) = answer else {
+        panic!("was let through");
+    };
+    assert_eq!(status.code(), code, "{status:?}");
+    assert!(status.message().contains(message), "{}", status.message());
+}
+
+/// Calls with this certificate and expects to be told why not.
+async fn is_told(world: &World, own: &Issued, message: &str) {
+    let channel = world.dial(own).await;
+    refused(check_health(&channel).await, Code::Unauthenticated, message);
+    refused(open(&channel, ECHO).await, Code::Unauthenticated, message);
+}
+
+/// A certificate of INPUD's authority with whatever is asked for.
+fn odd_certificate(ca: &Authority, change: impl FnOnce(&mut rcgen::CertificateParams)) -> Issued {
+    let ca_key = PrivatePkcs8KeyDer::from(ca.key().to_vec());
+    let ca_key =
+        rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&ca_key, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let ca_cert = CertificateDer::from(ca.cert());
+    let issuer = rcgen::Issuer::from_ca_cert_der(&ca_cert, ca_key.expect("a key")).expect("a CA");
+    let mut params = rcgen::CertificateParams::default();
+    params.not_before = rcgen::date_time_ymd(2026, 10, 1);
+    params.not_after = rcgen::date_time_ymd(2027, 10, 1);
+    change(&mut params);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    Issued {
+        cert: params
+            .signed_by(&key, &issuer)
+            .expect("signs")
+            .der()
+            .to_vec(),
+        key: key.serialize_der().into(),
+        not_after: 0,
+        spki_sha256: [0; 32],
+    }
+}
+
+fn uri(text: &str) -> Vec<rcgen::SanType> {
+    vec![rcgen::SanType::URI(text.try_into().expect("a name"))]
+}
+
+#[tokio::test]
+async fn a_node_may_sync_and_a_coordinator_may_not() {
+    let world = World::start().await;
+    let node = world.dial(&world.anpud_node()).await;
+    check_health(&node).await.expect("served");
+    let (say, mut hear) = open(&node, ECHO).await.expect("served");
+    exchange(&say, &mut hear, "hello").await;
+
+    let coordinator = world.dial(&world.coordinator(1.0)).await;
+    check_health(&coordinator).await.expect("served");
+    refused(
+        open(&coordinator, ECHO).await,
+        Code::PermissionDenied,
+        "a coordinator may call Reports, Charters.Get and Health.Check here, not /counterfoil.v1.Federation/Echo",
+    );
+    for (channel, path, code) in [
+        (
+            &coordinator,
+            "/counterfoil.v1.Reports/Query",
+            Code::Unimplemented,
+        ),
+        (
+            &coordinator,
+            "/counterfoil.v1.Charters/GetCharter",
+            Code::Unimplemented,
+        ),
+        (
+            &coordinator,
+            "/counterfoil.v1.Charters/Submit",
+            Code::PermissionDenied,
+        ),
+        (
+            &coordinator,
+            "/grpc.health.v1.Health/Watch",
+            Code::PermissionDenied,
+        ),
+        (
+            &node,
+            "/counterfoil.v1.Charters/Submit",
+            Code::Unimplemented,
+        ),
+        (
+            &node,
+            "/counterfoil.v1.Reports/Query",
+            Code::PermissionDenied,
+        ),
+        (
+            &node,
+            "/counterfoil.v1.Records/List",
+            Code::PermissionDenied,
+        ),
+        (
+            &node,
+            "/counterfoil.v1.Admin/Unlock",
+            Code::PermissionDenied,
+        ),
+        (&node, "/nonsense", Code::PermissionDenied),
+    ] {
+        refused(open(channel, path).await, code, "");
+    }
+}
+
+#[tokio::test]
+async fn both_ends_read_why_a_certificate_is_refused() {
+    let world = World::start().await;
+    let later = world.anpud.issue_node(&pwud(), &[], NOW + 10 * DAY);
+    is_told(
+        &world,
+        &later.expect("issues"),
+        "not valid before 2026-11-11",
+    )
+    .await;
+
+    let liar = Authority::generate(&member("anpud"), NOW).expect("a key");
+    let forged = liar.issue_node(&pwud(), &[], NOW).expect("issues");
+    let message = "certificate claims to be anpud but is not signed by anpud's CA";
+    is_told(&world, &forged, message).await;
+
+    let nameless = odd_certificate(&world.anpud, |_| {});
+    is_told(&world, &nameless, "carries no id").await;
+
+    let elsewhere = world
+        .anpud
+        .issue_node(&"other".parse().expect("an id"), &[], NOW);
+    is_told(
+        &world,
+        &elsewhere.expect("issues"),
+        "for the consortium other",
+    )
+    .await;
+
+    let server_only = odd_certificate(&world.anpud, |params| {
+        params.subject_alt_names = uri("spiffe://anpud.pwud/node");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    is_told(&world, &server_only, "may not be used by a client").await;
+
+    let grant = world.coordinator(1.0);
+    world.trust.turn_clock(NOW + 2 * DAY);
+    let message = "certificate expired on 2026-11-02; ask inpud to grant a new one";
+    is_told(&world, &grant, message).await;
+
+    world.trust.turn_clock(NOW);
+    world.trust.forget("anpud");
+    is_told(
+        &world,
+        &world.anpud_node(),
+        "which the charter does not name",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn revoking_ends_open_calls_and_refuses_new_ones() {
+    let world = World::start().await;
+    let own = world.anpud_node();
+    let channel = world.dial(&own).await;
+    let (say, mut hear) = open(&channel, ECHO).await.expect("served");
+    exchange(&say, &mut hear, "before").await;
+
+    world.trust.revoke(&own);
+    let message = "certificate was revoked by anpud";
+    refused(hear.message().await, Code::Unauthenticated, message);
+    is_told(&world, &own, message).await;
+    // Its member's other certificates are as good as before.
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+}
+
+#[tokio::test]
+async fn leaving_the_charter_and_expiring_end_open_calls() {
+    let limits = Limits {
+        judge_every: Duration::from_millis(20),
+        refused: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (_say, mut hear) = open(&channel, ECHO).await.expect("served");
+    world.trust.forget("anpud");
+    refused(hear.message().await, Code::Unauthenticated, "does not name");
+
+    // No call is needed for an expired certificate to be noticed.
+    let grant = world.coordinator(1.0);
+    let config = tls::client_config(own_cert(&grant), world.callers_trust(), member("inpud"));
+    let mut idle = raw_tls(&world, config.expect("TLS 1.3"))
+        .await
+        .expect("connects");
+    world.trust.turn_clock(NOW + 2 * DAY);
+    let mut rest = Vec::new();
+    let _ = idle.read_to_end(&mut rest).await;
+    assert!(!rest.is_empty(), "it was connected before");
+}
+
+async fn raw_tls(
+    world: &World,
+    config: std::sync::Arc<rustls::ClientConfig>,
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let tcp = TcpStream::connect((world.address.host(), world.address.port())).await?;
+    let name = ServerName::try_from("localhost").expect("a name");
+    tokio_rustls::TlsConnector::from(config)
+        .connect(name, tcp)
+        .await
+}
+
+#[tokio::test]
+async fn without_a_certificate_nobody_gets_past_the_handshake() {
+    let world = World::start().await;
+    let trust = world.callers_trust();
+    let answer = match world.dial_as(OwnCert::empty(), trust, "inpud").await {
+        Ok(channel) => check_health(&channel)
+            .await
+            .map_err(|status| explain(&status)),
+        Err(error) => Err(Some(error.to_string())),
+    };
+    let reason = answer.expect_err("refused").expect("a reason");
+    assert!(reason.contains("CertificateRequired"), "{reason}");
+}
+
+#[tokio::test]
+async fn the_handshake_is_post_quantum_and_never_resumed() {
+    let world = World::start().await;
+    let own = own_cert(&world.anpud_node());
+    let config = tls::client_config(own, world.callers_trust(), member("inpud")).expect("TLS");
+    for _ in 0..2 {
+        let stream = raw_tls(&world, config.clone()).await.expect("connects");
+        let (_, session) = stream.get_ref();
+        assert_eq!(
+            session.protocol_version(),
+            Some(rustls::ProtocolVersion::TLSv1_3)
+        );
+        let group = session.negotiated_key_exchange_group().expect("a group");
+        assert_eq!(group.name(), rustls::NamedGroup::X25519MLKEM768);
+        assert_eq!(session.handshake_kind(), Some(rustls::HandshakeKind::Full));
+        assert_eq!(session.alpn_protocol(), Some(b"h2".as_slice()));
+    }
+}
+
+#[tokio::test]
+async fn the_dialling_end_says_what_is_wrong_with_the_node_it_reached() {
+    #[track_caller]
+    fn wrong(dialled: Result<Channel, ConnectError>, message: &str) {
+        let error = dialled.expect_err("refused").to_string();
+        assert!(error.contains(message), "{error}");
+    }
+    let world = World::start().await;
+    let own = own_cert(&world.anpud_node());
+    let trust = world.callers_trust();
+    wrong(
+        world.dial_as(own.clone(), trust.clone(), "anpud").await,
+        "shows a wrong certificate: expected spiffe://anpud.pwud/node, but the certificate is \
+         that of spiffe://inpud.pwud/node",
+    );
+    trust.turn_clock(NOW + 100 * DAY);
+    wrong(
+        world.dial_as(own.clone(), trust.clone(), "inpud").await,
+        "certificate expired on 2027-01-30",
+    );
+    trust.forget("inpud");
+    wrong(
+        world.dial_as(own.clone(), trust.clone(), "inpud").await,
+        "does not name",
+    );
+
+    let coordinator = world.coordinator(1.0);
+    world
+        .own
+        .swap(&coordinator.cert, &coordinator.key)
+        .expect("a pair");
+    let trust = world.callers_trust();
+    wrong(
+        world.dial_as(own, trust, "inpud").await,
+        "may not be used by a server",
+    );
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_without_dropping_a_call() {
+    let world = World::start().await;
+    let own = own_cert(&world.anpud_node());
+    let trust = world.callers_trust();
+    let channel = world.dial_as(own.clone(), trust.clone(), "inpud").await;
+    let (say, mut hear) = open(&channel.expect("connects"), ECHO)
+        .await
+        .expect("served");
+    exchange(&say, &mut hear, "before").await;
+
+    let next = world.inpud.issue_node(&pwud(), &[], NOW).expect("issues");
+    // A broken pair changes nothing.
+    assert!(world.own.swap(&next.cert, &world.anpud_node().key).is_err());
+    assert!(world.own.swap(b"junk", &next.key).is_err());
+    let again = world.dial_as(own.clone(), trust.clone(), "inpud").await;
+    check_health(&again.expect("connects"))
+        .await
+        .expect("served");
+
+    world.own.swap(&next.cert, &next.key).expect("a pair");
+    exchange(&say, &mut hear, "after").await;
+    // The caller sees the new one: it refuses exactly that.
+    trust.revoke(&next);
+    let error = world
+        .dial_as(own, trust, "inpud")
+        .await
+        .expect_err("refused");
+    assert!(
+        error.to_string().contains("was revoked by inpud"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn three_hundred_silent_connections_are_closed_and_others_served() {
+    let limits = Limits {
+        connections: 120,
+        handshake: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let to = (world.address.host(), world.address.port());
+        silent.push(TcpStream::connect(to).await.expect("connects"));
+    }
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+    for mut stream in silent {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_peer_that_says_nothing_is_closed() {
+    let limits = Limits {
+        refused: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let nameless = odd_certificate(&world.anpud, |_| {});
+    let config = tls::client_config(own_cert(&nameless), world.callers_trust(), member("inpud"));
+    let mut stream = raw_tls(&world, config.expect("TLS 1.3"))
+        .await
+        .expect("connects");
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn one_peer_gets_only_so_many_connections() {
+    let limits = Limits {
+        connections_per_peer: 2,
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let own = world.anpud_node();
+    let first = world.dial(&own).await;
+    let second = world.dial(&own).await;
+    check_health(&first).await.expect("served");
+    check_health(&second).await.expect("served");
+    let third = world.dial(&own).await;
+    refused(
+        check_health(&third).await,
+        Code::ResourceExhausted,
+        "spiffe://anpud.pwud/node already has 2 connections",
+    );
+    check_health(&world.dial(&world.coordinator(1.0)).await)
+        .await
+        .expect("served");
+}
+
+/// Sends one request as given and returns the HTTP and the gRPC status.
+async fn raw(channel: &Channel, request: http::request::Builder) -> (u16, Option<String>) {
+    let request = request.body(Body::empty()).expect("a request");
+    let mut channel = channel.clone();
+    let channel = channel.ready().await.expect("connected");
+    let response = channel.call(request).await.expect("answered");
+    let status = response.headers().get("grpc-status");
+    let status = status.map(|value| value.to_str().expect("digits").to_owned());
+    (response.status().as_u16(), status)
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_refused() {
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let post = |content_type: &str| {
+        http::Request::post("/grpc.health.v1.Health/Check").header("content-type", content_type)
+    };
+    let refused_type = (415, Some("3".to_owned()));
+    for content_type in [
+        "text/html",
+        "application/grpc-web",
+        "application/grpcx",
+        "application/json",
+    ] {
+        assert_eq!(
+            raw(&channel, post(content_type)).await,
+            refused_type,
+            "{content_type}"
+        );
+    }
+    let none = http::Request::post("/grpc.health.v1.Health/Check");
+    assert_eq!(raw(&channel, none).await, refused_type);
+    let get = http::Request::get("/grpc.health.v1.Health/Check");
+    let get = get.header("content-type", "application/grpc");
+    assert_eq!(raw(&channel, get).await, (405, Some("12".to_owned())));
+    for timeout in ["", "5", "S", "123456789S", "5x", "-5S"] {
+        let bad = post("application/grpc").header("grpc-timeout", timeout);
+        assert_eq!(
+            raw(&channel, bad).await,
+            (200, Some("3".to_owned())),
+            "{timeout:?}"
+        );
+    }
+    for good in [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc;x=y",
+    ] {
+        let (code, _) = raw(&channel, post(good).header("grpc-timeout", "5S")).await;
+        assert_eq!(code, 200, "{good}");
+    }
+}
+
+#[tokio::test]
+async fn fifteen_kilobytes_of_headers_are_refused() {
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let with_header = |bytes: usize| {
+        http::Request::post("/grpc.health.v1.Health/Check")
+            .header("content-type", "application/grpc")
+            .header("x-long", "x".repeat(bytes))
+    };
+    assert_eq!(raw(&channel, with_header(15 * 1024)).await.0, 431);
+    assert_eq!(raw(&channel, with_header(4 * 1024)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_panic_fails_one_call_and_no_other() {
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (say, mut hear) = open(&channel, ECHO).await.expect("served");
+    let message = "the node failed on this call";
+    let panic = open(&channel, "/counterfoil.v1.Federation/Panic").await;
+    refused(panic, Code::Internal, message);
+    let later = match open(&channel, "/counterfoil.v1.Federation/PanicLater").await {
+        Ok((_say, mut hear)) => hear.message().await,
+        Err(status) => Err(status),
+    };
+    refused(later, Code::Internal, message);
+    exchange(&say, &mut hear, "same connection").await;
+}
+
+#[tokio::test]
+async fn the_request_timeout_covers_heads_and_leaves_streams_alone() {
+    let limits = Limits {
+        request: Some(Duration::from_millis(200)),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (say, mut hear) = open(&channel, ECHO).await.expect("served");
+    exchange(&say, &mut hear, "one").await;
+    // Twice the timeout passes while these are waited for.
+    for _ in 0..2 {
+        let never = open(&channel, "/counterfoil.v1.Federation/Never").await;
+        refused(never, Code::Cancelled, "Timeout expired");
+    }
+    exchange(&say, &mut hear, "two").await;
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nobody_speaks_is_ended() {
+    let limits = Limits {
+        silence: Some(Duration::from_millis(50)),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (say, mut hear) = open(&channel, ECHO).await.expect("served");
+    exchange(&say, &mut hear, "last words").await;
+    refused(
+        hear.message().await,
+        Code::DeadlineExceeded,
+        "nothing was said",
+    );
+    check_health(&channel).await.expect("served");
+}
+
+#[tokio::test]
+async fn an_old_connection_is_left_and_dialled_anew() {
+    let limits = Limits {
+        age: Some(Duration::from_millis(50)),
+        grace: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (_say, mut hear) = open(&channel, ECHO).await.expect("served");
+    hear.message().await.expect_err("cut after age and grace");
+    check_health(&channel).await.expect("dialled anew");
+}
+
+#[tokio::test]
+async fn stopping_lets_open_calls_end() {
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (say, mut hear) = open(&channel, ECHO).await.expect("served");
+    exchange(&say, &mut hear, "before").await;
+    let to = (world.address.host().to_owned(), world.address.port());
+    let stopped = world.stop();
+    // The listener closes at once.
+    while TcpStream::connect(to.clone()).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    exchange(&say, &mut hear, "after").await;
+    drop(say);
+    assert!(hear.message().await.expect("a proper end").is_none());
+    stopped.await.expect("stops");
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_ever() {
+    let limits = Limits {
+        grace: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let (_say, mut hear) = open(&channel, ECHO).await.expect("served");
+    world.stop().await.expect("stops");
+    hear.message().await.expect_err("cut");
+    let status = check_health(&channel).await.expect_err("nobody listens");
+    let reason = explain(&status).expect("a reason");
+    assert!(reason.contains("cannot be reached"), "{reason}");
+}
