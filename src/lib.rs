@@ -31,6 +31,7 @@
 
 pub mod charter;
 pub mod disclosure;
+pub mod federation;
 pub mod identity;
 pub mod log;
 pub mod model;

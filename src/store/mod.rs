@@ -24,6 +24,7 @@ pub use public::{
     Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,
     SaltedPayload, Tile,
 };
+pub use replica::{Growth, Replica, ReplicaError};
 
 /// Where random bytes come from: [`os_entropy`], or a source a test can foresee.
 pub type Entropy = fn(&mut [u8]) -> std::io::Result<()>;
