@@ -24,17 +24,25 @@
 //! - [`release`]: the one door from records to the log.
 //! - [`federation`]: sync and witnessing.
 //! - [`report`]: queries over summaries, with bounds and coverage.
+//! - [`config`]: how one node is set up, checked.
 //! - [`rpc`], [`cli`]: the edges.
 //! - [`node`]: one running node, assembled.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod charter;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod disclosure;
 pub mod federation;
 pub mod identity;
 pub mod log;
 pub mod model;
+pub mod node;
+pub mod record;
+pub mod release;
+pub mod report;
 pub mod rpc;
 pub mod store;
 pub mod wire;

@@ -1,3 +1,29 @@
-//! The `counterfoil` command.
+//! The `counterfoil` command: reads its arguments, starts tracing, runs one command, and exits with
+//! its code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use counterfoil::cli::{self, Failure};
+use counterfoil::node::Program;
+
+fn main() -> ExitCode {
+    let invocation = match cli::parse(std::env::args_os(), std::env::vars_os()) {
+        Ok(invocation) => invocation,
+        Err(code) => return code,
+    };
+    invocation.start_tracing();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(cli::run(invocation, &Program)),
+        Err(error) => {
+            let message = format!("no threads could be started: {error}");
+            invocation.fail(&Failure::new(
+                "internal",
+                message,
+                "check the limits of this user",
+            ))
+        }
+    }
+}

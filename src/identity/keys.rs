@@ -65,6 +65,11 @@ impl GovernorKey {
     pub fn signer(&self, consortium: &ConsortiumId, member: &MemberId) -> NoteSigner<'_> {
         NoteSigner::new(governor_name(consortium, member), &self.0)
     }
+
+    /// Returns what signs a member's card as `<member>/governor`: a card is in no consortium yet.
+    pub fn card_signer(&self, member: &MemberId) -> NoteSigner<'_> {
+        NoteSigner::new(card_name(member), &self.0)
+    }
 }
 
 impl LogKey {
@@ -189,6 +194,11 @@ pub fn governor_name(consortium: &ConsortiumId, member: &MemberId) -> KeyName {
     name(format!("{consortium}/{member}/governor"))
 }
 
+/// Returns `<member>/governor`: the name under which a card is signed.
+pub fn card_name(member: &MemberId) -> KeyName {
+    name(format!("{member}/governor"))
+}
+
 fn name(text: String) -> KeyName {
     text.parse()
         .expect("identifiers hold small letters, digits and dashes only")
@@ -236,6 +246,14 @@ pub fn governor_verifier(
         SignatureKind::Ed25519,
         key,
     )
+}
+
+/// Returns the key that verifies a member's card.
+///
+/// # Errors
+/// As [`log_verifier`].
+pub fn card_verifier(member: &MemberId, key: PublicKey32) -> Result<VerifierKey, KeyError> {
+    VerifierKey::new(card_name(member), SignatureKind::Ed25519, key)
 }
 
 #[cfg(test)]

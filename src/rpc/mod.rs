@@ -1,4 +1,4 @@
-//! The gRPC edge: who may call, over what, and within which limits.
+//! The gRPC edge, on both ends: who may call, over what, and within which limits.
 //!
 //! - [`tls`]: mutual TLS 1.3 between members, judged by SPIFFE id. RFC 8446.
 //! - [`caller`]: who is on the other end of a connection, for as long as it lasts.
@@ -7,21 +7,37 @@
 //! - [`serve`]: the listener for peers.
 //! - [`local`]: the Unix socket, for commands of the same user.
 //! - [`connect`]: channels to a peer, to the socket, and into this very process.
+//! - [`client`]: every call of the local services, as plain functions over messages.
+//! - [`status`]: one error as it travels: a code for programs, a message, a hint.
+//! - [`plane`]: the public plane as the services see it.
+//! - [`services`]: the services themselves.
+//! - `errors`: every room's errors as what a caller is told.
+//! - [`own_cert`]: the node's certificate on disk.
+//! - [`generated`]: the services of `proto/`.
 //!
 //! Invariants: a call reaches a service only with a [`Caller`] in its extensions that may make
-//! it; a certificate that is revoked or has expired ends the calls already open.
+//! it; a certificate that is revoked or has expired ends the calls already open. Nothing else
+//! names tonic or the generated services.
 //!
 //! Elsewhere: whom to trust comes from the charter and the logs, through [`TrustSource`].
 
 pub mod caller;
+pub mod client;
 pub mod connect;
+pub mod errors;
+pub mod generated;
 pub mod guard;
 pub mod limits;
 pub mod local;
+pub mod own_cert;
+pub mod plane;
 pub mod serve;
+pub mod services;
+pub mod status;
 pub mod tls;
 
 pub use caller::{Caller, PeerIdentity};
+pub use client::{CallError, Client};
 pub use limits::Limits;
 pub use tls::{OwnCert, TrustSource};
 

@@ -155,9 +155,12 @@ pub enum StoreError {
         index: u64,
     },
     /// The passphrase is wrong, or the file that wraps the key was changed: nobody can tell which.
-    #[error("this passphrase does not open {}", .path.display())]
-    WrongPassphrase {
-        /// The vault file.
+    #[error("the passphrase does not open the vault")]
+    WrongPassphrase,
+    /// The data key belongs to another database, or this one was damaged in its first row.
+    #[error("the key in the vault does not open {}; they do not belong together", .path.display())]
+    WrongKey {
+        /// Which database.
         path: PathBuf,
     },
     /// A vault setting is outside what is accepted.

@@ -1,7 +1,21 @@
-//! What a node keeps on its disk, and when it may say so.
+//! The two databases and the vault: what a node keeps on its disk, and when it may say so.
 //!
+//! ```text
+//! DIR/format      the store's format number
+//! DIR/lock        held by the one process that uses DIR
+//! DIR/public/     logs, charters, cursors: what every member may see
+//! DIR/private/    records, sealed; a relay has none
+//! DIR/vault.toml  the data key, wrapped by the passphrase
+//! DIR/checkpoint  the last checkpoint this node signed, outside the databases
+//! ```
+//!
+//! - [`dir`]: the directory as a whole: lock, format, what lies where.
 //! - [`public`]: the public plane, as append-ordered keys with one packed value per leaf.
 //! - [`replica`]: one log as a tree: growing it, proving any size to any other.
+//! - [`private`]: the private plane; the keys on disk reveal nothing.
+//! - [`vault`]: the data key and the passphrases that open it.
+//! - [`checkpoint`]: the file that must never go back.
+//! - [`sealed`]: one sealed value.
 //! - [`durable`]: the engine (sled) and the rules that make it safe.
 //! - [`file`](mod@file): files that are whole or absent.
 //!
@@ -12,19 +26,28 @@
 //! Leaves, checkpoints, charters and payloads are opaque bytes here: what they mean is decided
 //! by the rooms above. Everything blocks; callers inside a runtime use a blocking thread.
 
+pub mod checkpoint;
 mod codec;
+pub mod dir;
 pub mod durable;
 pub mod error;
 pub mod file;
+pub mod private;
 pub mod public;
 pub mod replica;
+pub mod sealed;
+pub mod vault;
 
+pub use checkpoint::CheckpointFile;
+pub use dir::{NewNode, NodeDir};
 pub use error::StoreError;
+pub use private::{Changes, PrivateStore};
 pub use public::{
     Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,
     SaltedPayload, Tile,
 };
 pub use replica::{Growth, Replica, ReplicaError};
+pub use vault::{Cost, DataKey, Purpose, SubKey, Vault};
 
 /// Where random bytes come from: [`os_entropy`], or a source a test can foresee.
 pub type Entropy = fn(&mut [u8]) -> std::io::Result<()>;

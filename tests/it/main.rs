@@ -1,8 +1,13 @@
 //! Everything that crosses rooms, as one binary: a module per capability.
 
+mod architecture;
+mod command;
 mod federation;
 mod listener;
+mod record;
+mod report;
 mod shared;
 mod socket;
+mod store;
 mod tls;
 mod vectors;

@@ -372,6 +372,24 @@ async fn a_refused_peer_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn a_refused_peer_is_closed_once_told_and_may_come_back() {
+    let limits = Limits {
+        refused: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    world.trust.forget("anpud");
+    let channel = world.dial(&world.anpud_node()).await;
+    let message = "which the charter does not name";
+    refused(check_health(&channel).await, Code::Unauthenticated, message);
+    world.trust.pin("anpud", &world.anpud);
+    // The verdict of one connection stays, so only a new one can succeed.
+    while check_health(&channel).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn one_peer_gets_only_so_many_connections() {
     let limits = Limits {
         connections_per_peer: 2,
@@ -480,7 +498,7 @@ async fn a_panic_fails_one_call_and_no_other() {
 #[tokio::test]
 async fn the_request_timeout_covers_heads_and_leaves_streams_alone() {
     let limits = Limits {
-        request: Some(Duration::from_millis(200)),
+        request: Some(Duration::from_millis(400)),
         ..Limits::default()
     };
     let world = World::with(limits).await;
@@ -498,7 +516,7 @@ async fn the_request_timeout_covers_heads_and_leaves_streams_alone() {
 #[tokio::test]
 async fn a_stream_on_which_nobody_speaks_is_ended() {
     let limits = Limits {
-        silence: Some(Duration::from_millis(50)),
+        silence: Some(Duration::from_millis(200)),
         ..Limits::default()
     };
     let world = World::with(limits).await;
@@ -516,7 +534,7 @@ async fn a_stream_on_which_nobody_speaks_is_ended() {
 #[tokio::test]
 async fn an_old_connection_is_left_and_dialled_anew() {
     let limits = Limits {
-        age: Some(Duration::from_millis(50)),
+        age: Some(Duration::from_millis(200)),
         grace: Duration::from_millis(50),
         ..Limits::default()
     };

@@ -69,8 +69,13 @@ impl Batch {
         self.writes.is_empty()
     }
 
+    /// Returns how many keys would be written.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
     /// Returns about how many bytes would be written.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 

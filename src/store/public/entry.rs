@@ -123,13 +123,18 @@ impl PublicStore {
         Ok(true)
     }
 
-    /// Removes a payload and its salt for good; later offers of it are refused. Returns whether
-    /// there was anything to remove.
+    /// Removes a payload and its salt for good; later offers of it are refused. It is out of reach
+    /// at once, and in no file any more once the store has been opened again, which writes the
+    /// database anew. Returns whether there was anything to remove.
     ///
     /// # Errors
     /// When there is no such leaf or the disk refuses.
     pub fn erase_payload(&self, origin: &str, index: u64) -> Result<bool, StoreError> {
-        self.drop_payload(origin, index, Payload::Erased)
+        let erased = self.drop_payload(origin, index, Payload::Erased)?;
+        if erased {
+            self.db.request_rewrite()?;
+        }
+        Ok(erased)
     }
 
     /// Puts a payload on the list of those wanted, dropping what is held of it: it turned out to

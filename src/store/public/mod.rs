@@ -128,6 +128,11 @@ impl PublicStore {
         self.db.poisoned()
     }
 
+    /// Returns whether a file may still hold erased payloads until the store is opened again.
+    pub fn awaits_rewrite(&self) -> bool {
+        self.db.rewrite_requested()
+    }
+
     /// Returns this store's id, made with the store.
     ///
     /// # Errors

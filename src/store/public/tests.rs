@@ -314,6 +314,66 @@ fn payloads_can_come_later_and_go_for_good() {
 }
 
 #[test]
+fn an_erased_payload_is_off_the_disk_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("public");
+    let open = || PublicStore::open(&path, os_entropy).unwrap();
+    let marker = b"MARKER-recalled".repeat(40);
+    let payload = Payload::Here(SaltedPayload {
+        salt: [1; 32],
+        payload: marker.clone(),
+    });
+    let found = || {
+        std::fs::read(path.join("db"))
+            .unwrap()
+            .windows(15)
+            .any(|w| w == &marker[..15])
+    };
+    let first = open();
+    let id = first.store_id().unwrap();
+    first
+        .append(
+            INPUD,
+            Append {
+                entries: vec![entry(0, payload)],
+                ..Append::default()
+            },
+        )
+        .unwrap();
+    first
+        .append(
+            INPUD,
+            Append {
+                frontier: vec![1, 2, 3],
+                ..leaves(1, 3)
+            },
+        )
+        .unwrap();
+    first.commit().unwrap();
+    assert!(found());
+    first.erase_payload(INPUD, 0).unwrap();
+    first.commit().unwrap();
+    assert!(first.awaits_rewrite());
+    let last = first.last_arrival();
+    drop(first);
+
+    let store = open();
+    assert!(!found() && !store.awaits_rewrite());
+    assert_eq!(
+        store.entry(INPUD, 0).unwrap(),
+        Some(entry(0, Payload::Erased))
+    );
+    assert_eq!(store.entry(INPUD, 3).unwrap(), Some(entry(3, here(3))));
+    assert_eq!(
+        (store.store_id().unwrap(), store.last_arrival()),
+        (id, last)
+    );
+    store.append(INPUD, leaves(4, 1)).unwrap();
+    store.commit().unwrap();
+    assert!(store.last_arrival() > last);
+}
+
+#[test]
 fn a_frozen_log_stays_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir);

@@ -1,0 +1,112 @@
+//! What every command has at hand: a directory, settings, a node, and a place for its answer.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::host::{Host, Opened as _};
+use super::output::{Output, Reply};
+use crate::config::{Config, Passphrase};
+use crate::rpc::{CallError, Client};
+
+/// What a command needs of a node that does not run and is opened for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plane {
+    /// Only what is public; no passphrase is asked for.
+    Public,
+    /// Records or keys, hence the passphrase.
+    Private,
+}
+
+/// What every command has at hand.
+#[derive(Debug)]
+pub(super) struct Context<'a, H> {
+    pub(super) host: &'a H,
+    pub(super) dir: PathBuf,
+    /// The directory, where a flag named it.
+    pub(super) flag_dir: Option<PathBuf>,
+    pub(super) config: Config,
+    pub(super) output: Output,
+}
+
+impl<H: Host> Context<'_, H> {
+    /// Prints an answer and returns the exit code.
+    pub(super) fn answer<R: Reply>(&self, reply: &R) -> Result<u8, Failure> {
+        self.output.answer(reply)
+    }
+
+    /// Returns where an answer goes that is JSON whatever the flags say.
+    pub(super) fn as_json(&self) -> Output {
+        Output { json: true }
+    }
+
+    /// Lets `work` talk to the node that runs on the directory, or else opens it for that long.
+    pub(super) async fn with_node<T>(
+        &self,
+        plane: Plane,
+        work: impl AsyncFnOnce(&Client) -> Result<T, CallError>,
+    ) -> Result<T, Failure> {
+        if let Some(client) = self.host.connect(&self.dir).await? {
+            return Ok(work(&client).await?);
+        }
+        let is_sealed = self.host.is_sealed(&self.dir)?;
+        let passphrase = (is_sealed && plane == Plane::Private)
+            .then(|| self.passphrase())
+            .transpose()?;
+        let config = self.config.clone();
+        let node = self.host.open(&self.dir, config, passphrase).await?;
+        let done = work(node.client()).await;
+        node.close().await;
+        Ok(done?)
+    }
+
+    /// Returns the passphrase from its file, or from the person at the terminal.
+    pub(super) fn passphrase(&self) -> Result<Passphrase, Failure> {
+        match &self.config.passphrase_file {
+            Some(file) => Ok(Passphrase::read(file)?),
+            None => ask("Passphrase: "),
+        }
+    }
+
+    /// Returns a passphrase that is being chosen: a person types it twice.
+    pub(super) fn new_passphrase(&self) -> Result<Passphrase, Failure> {
+        if let Some(file) = &self.config.passphrase_file {
+            return Ok(Passphrase::read(file)?);
+        }
+        let first = ask("New passphrase: ")?;
+        let again = ask("The same again: ")?;
+        if first.as_str() == again.as_str() {
+            return Ok(first);
+        }
+        let message = "the two passphrases differ";
+        Err(Failure::new(
+            "passphrase",
+            message,
+            "nothing was made; try again",
+        ))
+    }
+}
+
+/// Asks the person at the terminal, and nobody else: no command waits for a pipe.
+fn ask(prompt: &str) -> Result<Passphrase, Failure> {
+    const HINT: &str = "name a file with --passphrase-file or COUNTERFOIL_PASSPHRASE_FILE";
+    if !std::io::stdin().is_terminal() {
+        let message = "a passphrase is needed, and there is no terminal to ask at";
+        return Err(Failure::new("passphrase", message, HINT));
+    }
+    let typed = rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            let message = format!("the passphrase could not be read: {error}");
+            Failure::new("passphrase", message, HINT)
+        })?;
+    Passphrase::new(typed)
+        .ok_or_else(|| Failure::new("passphrase", "the passphrase is empty", HINT))
+}
+
+/// Returns where a node lives when nobody says.
+pub(super) fn default_dir() -> &'static Path {
+    Path::new("counterfoil-data")
+}

@@ -1,0 +1,167 @@
+//! Files a command reads and writes where it is told to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+
+/// Most bytes of a text a person hands us: a charter, a card, a policy, a MAP.
+const MOST_LEN: u64 = 4 << 20;
+
+/// Mode of a file that holds a key.
+const PRIVATE: u32 = 0o600;
+
+/// Reads a file of at most `limit` bytes; `what` names it in a failure.
+pub(super) fn read(what: &str, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let fail = |error: io::Error| Failure::file(&format!("{what} cannot be read:"), path, &error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(fail)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        let message = format!("{what} {} is longer than {limit} bytes", path.display());
+        return Err(Failure::new("file", message, "name the right file"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text of a few megabytes at most.
+pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(what, path, MOST_LEN)?).map_err(|_| {
+        let message = format!("{what} {} is not UTF-8 text", path.display());
+        Failure::new("file", message, "name the right file")
+    })
+}
+
+/// Replaces a file as a whole, or makes it: after a crash it is the old one or the new one.
+/// An old one keeps its mode.
+pub(super) fn replace(what: &str, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mode = std::fs::metadata(path).map_or(0o644, |data| data.permissions().mode() & 0o777);
+    write_whole(path, bytes, mode)
+        .map_err(|error| Failure::file(&format!("{what} cannot be written:"), path, &error))
+}
+
+/// Replaces or makes a file only its owner can read.
+pub(super) fn replace_private(what: &str, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_whole(path, bytes, PRIVATE)
+        .map_err(|error| Failure::file(&format!("{what} cannot be written:"), path, &error))
+}
+
+/// A private file that is not there yet, made before the secret it is for exists, so that no
+/// secret is lost for want of a place.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    path: PathBuf,
+    file: File,
+}
+
+impl Reserved {
+    pub(super) fn new(what: &str, path: &Path) -> Result<Self, Failure> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(PRIVATE)
+            .open(path)
+            .map_err(|error| Failure::file(&format!("{what} cannot be made:"), path, &error))?;
+        let path = path.to_owned();
+        Ok(Self { path, file })
+    }
+
+    pub(super) fn fill(mut self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| {
+                Failure::file(&format!("{what} cannot be written:"), &self.path, &error)
+            })
+    }
+
+    /// Takes the empty file away again.
+    pub(super) fn give_up(self) {
+        // It is empty; left behind, it hurts nobody.
+        let _left = std::fs::remove_file(self.path);
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = dir.join(beside);
+    let written = write_beside(&beside, bytes, mode).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        let _left = std::fs::remove_file(&beside);
+    }
+    written?;
+    File::open(dir)?.sync_all()
+}
+
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        let data = std::fs::metadata(path).expect("it is there");
+        data.permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_keeps_its_mode() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("draft");
+        replace("draft", &path, b"one").expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+        replace("draft", &path, b"two").expect("written");
+        assert_eq!(read_text("draft", &path).expect("read"), "two");
+        assert_eq!(mode(&path), 0o640);
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_key_file_is_private_even_where_a_public_one_stood() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("key");
+        std::fs::write(&path, "old").expect("written");
+        replace_private("certificate", &path, b"new").expect("written");
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_reserved_file_is_never_somebody_elses() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("recovery");
+        let reserved = Reserved::new("recovery key", &path).expect("free");
+        assert_eq!(mode(&path), 0o600);
+        let taken = Reserved::new("recovery key", &path).expect_err("taken");
+        assert!(taken.message.contains("recovery"), "{taken}");
+        reserved.fill("recovery key", b"words").expect("written");
+        assert_eq!(std::fs::read(&path).expect("read"), b"words");
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("long");
+        std::fs::write(&path, [b'x'; 11]).expect("written");
+        assert!(read("file", &path, 10).is_err());
+        assert_eq!(read("file", &path, 11).map(|bytes| bytes.len()), Ok(11));
+    }
+}

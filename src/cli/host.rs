@@ -1,0 +1,141 @@
+//! What commands need of the program around them: a node to talk to, to make and to run.
+//!
+//! The node stands above the command line, so it is handed in; see `main.rs`.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use crate::charter::Size;
+use crate::config::{Config, Passphrase};
+use crate::model::MemberId;
+use crate::rpc::Client;
+use crate::wire;
+
+/// A node opened in this process.
+pub trait Opened: Send {
+    /// Returns a client of its local services.
+    fn client(&self) -> &Client;
+
+    /// Lets it finish what it began, and closes it.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// The program around the commands.
+pub trait Host: Sync {
+    /// A node opened in this process.
+    type Node: Opened;
+
+    /// Returns a client of the node that runs on a directory; `None` where none does.
+    fn connect(&self, dir: &Path) -> impl Future<Output = Result<Option<Client>, Failure>> + Send;
+
+    /// Returns whether the node in a directory has a private plane, which takes a passphrase.
+    ///
+    /// # Errors
+    /// When the directory holds no node.
+    fn is_sealed(&self, dir: &Path) -> Result<bool, Failure>;
+
+    /// Opens a node in this process; without a passphrase, it stays locked.
+    fn open(
+        &self,
+        dir: &Path,
+        config: Config,
+        passphrase: Option<Passphrase>,
+    ) -> impl Future<Output = Result<Self::Node, Failure>> + Send;
+
+    /// Makes a node in a directory that holds none.
+    fn init(&self, new: NewNode) -> impl Future<Output = Result<MadeNode, Failure>> + Send;
+
+    /// Runs a node until it is told to stop.
+    fn serve(&self, run: RunNode) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Makes a consortium on this machine, tells its story, and hands it to `show`. Unless `once`,
+    /// it stays up until it is interrupted.
+    fn demo(
+        &self,
+        demo: DemoRun,
+        show: impl FnOnce(DemoStory) + Send,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// A node to make.
+#[derive(Clone, Debug)]
+pub struct NewNode {
+    /// Where.
+    pub dir: PathBuf,
+    /// Its member's identifier.
+    pub member: MemberId,
+    /// Its member's name, for people.
+    pub name: String,
+    /// Declared size.
+    pub size: Size,
+    /// Countries its tables name, ISO 3166-1 alpha-2.
+    pub countries: Vec<String>,
+    /// Whether it only replicates and witnesses.
+    pub relay: bool,
+    /// The settings it is made with; `advertise` is its endpoint.
+    pub config: Config,
+    /// The text of its settings file.
+    pub settings: String,
+    /// What its private plane is sealed with; `None` for a relay, which has none.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// A node that was made.
+#[derive(Clone, Debug)]
+pub struct MadeNode {
+    /// Public key of its log, base64; `None` for a relay.
+    pub log_key: Option<String>,
+    /// Public key it cosigns with, base64.
+    pub witness_key: String,
+    /// The recovery key as it is to be kept on paper; `None` for a relay.
+    pub recovery_key: Option<Zeroizing<String>>,
+}
+
+/// A node to run.
+#[derive(Clone, Debug)]
+pub struct RunNode {
+    /// Where it lives.
+    pub dir: PathBuf,
+    /// How.
+    pub config: Config,
+    /// Opens its private plane from the start.
+    pub passphrase: Option<Passphrase>,
+    /// File to write once it is ready, with the addresses really bound.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// A demonstration to run.
+#[derive(Clone, Debug)]
+pub struct DemoRun {
+    /// Whether it ends once the story is told.
+    pub once: bool,
+    /// Where its nodes live; a temporary directory where not said.
+    pub dir: Option<PathBuf>,
+}
+
+/// What a demonstration shows.
+#[derive(Clone, Debug)]
+pub struct DemoStory {
+    /// Its nodes.
+    pub nodes: Vec<DemoNode>,
+    /// The report behind the story.
+    pub report: wire::QueryResponse,
+    /// The story, a line each.
+    pub story: Vec<String>,
+    /// Whether every proof was checked and holds.
+    pub verified: bool,
+}
+
+/// A node of a demonstration.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DemoNode {
+    /// Whose it is.
+    pub member: String,
+    /// Where its services are.
+    pub grpc: String,
+    /// Where its pages are; `None` where off.
+    pub web: Option<String>,
+}

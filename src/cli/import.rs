@@ -1,0 +1,228 @@
+//! `record import`: a file handed to the node, with what became of each row.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::context::{Context, Plane};
+use super::failure::Failure;
+use super::files;
+use super::host::Host;
+use super::output::{Reply, count, printable, table};
+use crate::model::Kind;
+use crate::rpc::client::ImportProgress;
+use crate::wire;
+
+/// Arguments of `record import`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// The CSV file
+    file: PathBuf,
+    /// Kind of record; the MAP may name it instead
+    #[arg(long, required_unless_present_any = ["map", "into"])]
+    kind: Option<Kind>,
+    /// A MAP from our fields to the file's columns; not needed where headers are our field names
+    #[arg(long, value_name = "MAP")]
+    map: Option<PathBuf>,
+    /// Add the rows to a list of this record, by its id
+    #[arg(long, value_name = "ID", requires = "list")]
+    into: Option<String>,
+    /// The list: participants, suggestions or signatories
+    #[arg(long, requires = "into")]
+    list: Option<String>,
+    /// Say what would happen, and store nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Store the good rows although others are rejected
+    #[arg(long)]
+    keep_good: bool,
+}
+
+pub(super) async fn run<H: Host>(
+    args: ImportArgs,
+    context: &Context<'_, H>,
+) -> Result<u8, Failure> {
+    let unreadable =
+        |error: std::io::Error| Failure::file("file cannot be read:", &args.file, &error);
+    let file = tokio::fs::File::open(&args.file)
+        .await
+        .map_err(unreadable)?;
+    let data = file.metadata().await.map_err(unreadable)?;
+    let header = wire::ImportHeader {
+        kind: args.kind.map(|kind| kind.to_string()).unwrap_or_default(),
+        map: match &args.map {
+            None => String::new(),
+            Some(path) => files::read_text("MAP", path)?,
+        },
+        into: args.into.unwrap_or_default(),
+        list: args.list.unwrap_or_default(),
+        dry_run: args.dry_run,
+        keep_good: args.keep_good,
+        // 0 for what has no length, such as a pipe.
+        length: data.len(),
+    };
+    let bar = progress_bar(data.len());
+    let outcome = context
+        .with_node(Plane::Private, async |node| {
+            let progress = |step| show_progress(&bar, step);
+            node.import_records(header, file, progress).await
+        })
+        .await;
+    bar.finish_and_clear();
+    context.answer(&ImportReply::new(outcome?, args.dry_run, args.keep_good))
+}
+
+fn progress_bar(bytes: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show_progress(bar: &ProgressBar, step: ImportProgress) {
+    match step {
+        ImportProgress::Sent(bytes) => bar.set_position(bytes),
+        ImportProgress::Rows(rows) => bar.set_message(count(rows, "row", "rows")),
+    }
+}
+
+/// What became of a file.
+#[derive(Debug, Serialize)]
+struct ImportReply {
+    read: u64,
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: Vec<Rejected>,
+    dropped_columns: Vec<String>,
+    warnings: Vec<String>,
+    #[serde(skip)]
+    dry_run: bool,
+    #[serde(skip)]
+    keep_good: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected {
+    line: u64,
+    column: String,
+    value: String,
+    reason: String,
+}
+
+impl ImportReply {
+    fn new(outcome: wire::ImportOutcome, dry_run: bool, keep_good: bool) -> Self {
+        let rejected = |row: wire::RejectedRow| Rejected {
+            line: row.line,
+            column: row.column,
+            value: row.value,
+            reason: row.reason,
+        };
+        Self {
+            read: outcome.read,
+            created: outcome.created,
+            updated: outcome.updated,
+            unchanged: outcome.unchanged,
+            rejected: outcome.rejected.into_iter().map(rejected).collect(),
+            dropped_columns: outcome.dropped_columns,
+            warnings: outcome.warnings,
+            dry_run,
+            keep_good,
+        }
+    }
+}
+
+impl Reply for ImportReply {
+    fn human(&self) -> String {
+        let mut text = format!(
+            "{} read: {} created, {} updated, {} unchanged, {} rejected.\n",
+            count(self.read, "row", "rows"),
+            self.created,
+            self.updated,
+            self.unchanged,
+            self.rejected.len(),
+        );
+        if self.dry_run {
+            text.push_str("Nothing was stored: this was a dry run.\n");
+        } else if !self.is_done() {
+            text.push_str("Nothing was stored: correct these rows, or use --keep-good.\n");
+        }
+        if !self.rejected.is_empty() {
+            let row = |row: &Rejected| {
+                let Rejected {
+                    column,
+                    value,
+                    reason,
+                    ..
+                } = row;
+                [
+                    row.line.to_string(),
+                    column.clone(),
+                    value.clone(),
+                    reason.clone(),
+                ]
+            };
+            let rows: Vec<[String; 4]> = self.rejected.iter().map(row).collect();
+            let rows = table(["line", "column", "value", "what would be accepted"], &rows);
+            text.push_str(&format!("\n{rows}"));
+        }
+        if !self.dropped_columns.is_empty() {
+            let columns = self.dropped_columns.join(", ");
+            text.push_str(&format!("\nColumns not stored: {columns}\n"));
+        }
+        for warning in &self.warnings {
+            text.push_str(&format!("Warning: {warning}\n"));
+        }
+        printable(&text)
+    }
+
+    fn is_done(&self) -> bool {
+        self.keep_good || self.rejected.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(keep_good: bool) -> ImportReply {
+        ImportReply::new(
+            wire::ImportOutcome {
+                read: 2,
+                created: 1,
+                rejected: vec![wire::RejectedRow {
+                    line: 3,
+                    column: "start_date".to_owned(),
+                    value: "soon".to_owned(),
+                    reason: "a date".to_owned(),
+                }],
+                dropped_columns: vec!["phone".to_owned()],
+                ..wire::ImportOutcome::default()
+            },
+            false,
+            keep_good,
+        )
+    }
+
+    #[test]
+    fn json_has_the_fields_others_rely_on() {
+        assert_eq!(
+            serde_json::to_string(&reply(false)).expect("it is JSON"),
+            r#"{"read":2,"created":1,"updated":0,"unchanged":0,"rejected":[{"line":3,"column":"start_date","value":"soon","reason":"a date"}],"dropped_columns":["phone"],"warnings":[]}"#
+        );
+    }
+
+    #[test]
+    fn rejected_rows_fail_unless_the_good_ones_are_kept() {
+        assert!(!reply(false).is_done());
+        assert!(reply(false).human().contains("Nothing was stored"));
+        assert!(reply(true).is_done());
+        assert!(!reply(true).human().contains("Nothing was stored"));
+    }
+}

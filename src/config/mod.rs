@@ -1,0 +1,242 @@
+//! How one node is set up: the file as written, then the checked values the node runs on.
+//!
+//! - [`written`]: what stands in `DIR/counterfoil.toml`, in `COUNTERFOIL_*` and on the command
+//!   line, as text, each with the place it was found at.
+//! - [`passphrase`]: the one secret a person keeps.
+//!
+//! Later places win: file, environment, command line. Every setting is text until
+//! [`Written::check`] has read it, so that a mistake is named the same way wherever it was made.
+
+pub mod passphrase;
+pub mod written;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::words;
+
+pub use passphrase::Passphrase;
+pub use written::{Place, Written};
+
+/// Name of the settings file inside the node's directory.
+pub const FILE_NAME: &str = "counterfoil.toml";
+
+/// A setting that cannot be used. Its code is always `config`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ConfigError {
+    /// File and line, variable or flag.
+    pub place: Place,
+    /// What is wrong there, naming the setting.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+words! {
+    /// How log lines look.
+    pub enum LogFormat as "log_format" {
+        /// For eyes.
+        Human = "human",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+words! {
+    /// Which log lines are written: those of this weight and heavier.
+    pub enum LogLevel as "log_level" {
+        /// What failed.
+        Error = "error",
+        /// What an operator should look into.
+        Warn = "warn",
+        /// What an operator would put in the day book.
+        Info = "info",
+        /// What a developer replays.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+/// The checked settings of a node.
+///
+/// # Example
+/// ```
+/// use counterfoil::config::{Config, Written};
+///
+/// let file = Written::parse_file("counterfoil.toml".as_ref(), "sync_interval = '1h'")?;
+/// let config = file.check()?;
+/// assert_eq!(config.sync_interval.as_secs(), 3600);
+/// assert_eq!(config.listen, Config::default().listen);
+/// # Ok::<(), counterfoil::config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the mutual TLS listener binds. Default `127.0.0.1:7443`; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the pages are served. Default off. Never needed by other nodes.
+    pub web: Option<SocketAddr>,
+    /// Where metrics are served. Default off.
+    pub metrics: Option<SocketAddr>,
+    /// Where other nodes reach this one, `https://host:port`; stands in the card. Default none,
+    /// for a node that only dials out.
+    pub advertise: Option<String>,
+    /// Time between two syncs with a peer, before jitter. Default 15 minutes. A shorter one
+    /// brings news sooner and costs a connection each time.
+    pub sync_interval: Duration,
+    /// File the passphrase is read from, once, on start. Default none: the node starts locked.
+    pub passphrase_file: Option<PathBuf>,
+    /// How log lines look. Default human on a terminal, JSON otherwise.
+    pub log_format: Option<LogFormat>,
+    /// Which log lines are written. Default `info` for `serve` and `demo`, `warn` for the rest.
+    pub log_level: Option<LogLevel>,
+    /// Most connections the mutual TLS listener holds at once. Default 256. Must stay well below
+    /// the file descriptors the process may open.
+    pub max_connections: NonZeroU32,
+    /// Most of those from one address. Default 16.
+    pub max_connections_per_peer: NonZeroU32,
+    /// How long calls may finish after SIGTERM. Default 10 seconds.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
+            web: None,
+            metrics: None,
+            advertise: None,
+            sync_interval: Duration::from_secs(15 * 60),
+            passphrase_file: None,
+            log_format: None,
+            log_level: None,
+            max_connections: NonZeroU32::new(256).expect("256 is not zero"),
+            max_connections_per_peer: NonZeroU32::new(16).expect("16 is not zero"),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A setting as the file and its template name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its key in the file; `COUNTERFOIL_` and the key in capitals in the environment.
+    pub key: &'static str,
+    /// Its default, as it would be written.
+    pub default: &'static str,
+    /// What it does, in which unit.
+    pub about: &'static str,
+}
+
+/// Every setting, in the order of the template.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        default: "'127.0.0.1:7443'",
+        about: "Address and port other nodes and coordinators connect to.",
+    },
+    Setting {
+        key: "advertise",
+        default: "'https://node.example.org:7443'",
+        about: "Where other nodes reach this one. Without it the node only dials out.",
+    },
+    Setting {
+        key: "sync_interval",
+        default: "'15m'",
+        about: "Time between two syncs with a peer (s, m, h, d). A little chance is added.",
+    },
+    Setting {
+        key: "passphrase_file",
+        default: "'/run/credentials/passphrase'",
+        about: "File that holds the passphrase, mode 0600. Without it the node starts locked.",
+    },
+    Setting {
+        key: "web",
+        default: "'off'",
+        about: "Address and port of the pages, or off.",
+    },
+    Setting {
+        key: "metrics",
+        default: "'off'",
+        about: "Address and port of the metrics, or off.",
+    },
+    Setting {
+        key: "log_level",
+        default: "'info'",
+        about: "error, warn, info, debug or trace. Log lines name no person and hold no figure.",
+    },
+    Setting {
+        key: "log_format",
+        default: "'json'",
+        about: "human or json. Without it: human on a terminal, json otherwise.",
+    },
+    Setting {
+        key: "max_connections",
+        default: "256",
+        about: "Most connections from other machines at once.",
+    },
+    Setting {
+        key: "max_connections_per_peer",
+        default: "16",
+        about: "Most of those from one address.",
+    },
+    Setting {
+        key: "drain",
+        default: "'10s'",
+        about: "How long calls may finish after the node was told to stop.",
+    },
+];
+
+/// Returns the text of a new `counterfoil.toml`: what was chosen, and every other setting as a
+/// comment with its default.
+pub fn template(chosen: &[(&str, &str)]) -> String {
+    let mut text = String::from(
+        "# Settings of this node. COUNTERFOIL_<SETTING> in the environment and flags win over them.\n",
+    );
+    for setting in SETTINGS {
+        text.push_str(&format!("\n# {}\n", setting.about));
+        let line = match chosen.iter().find(|(key, _)| *key == setting.key) {
+            Some((_, value)) => format!("{} = {}\n", setting.key, toml::Value::from(*value)),
+            None => format!("# {} = {}\n", setting.key, setting.default),
+        };
+        text.push_str(&line);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_reads_as_the_defaults() {
+        let written = Written::parse_file(FILE_NAME.as_ref(), &template(&[])).expect("it is TOML");
+        assert_eq!(written.check(), Ok(Config::default()));
+    }
+
+    #[test]
+    fn every_line_of_the_template_is_a_good_setting() {
+        let text = template(&[]);
+        for setting in SETTINGS {
+            let comment = format!("# {} = ", setting.key);
+            // The passphrase file of the example is not on this machine.
+            if setting.key == "passphrase_file" {
+                continue;
+            }
+            let text = text.replace(&comment, &comment[2..]);
+            let written = Written::parse_file(FILE_NAME.as_ref(), &text).expect("it is TOML");
+            written.check().expect("a default can be read");
+        }
+    }
+
+    #[test]
+    fn chosen_settings_are_written_and_escaped() {
+        let text = template(&[("listen", "127.0.0.1:0"), ("advertise", "https://a\"b:1")]);
+        let written = Written::parse_file(FILE_NAME.as_ref(), &text).expect("it is TOML");
+        let error = written.check().expect_err("no such host");
+        assert!(error.problem.contains("advertise"), "{error}");
+    }
+}

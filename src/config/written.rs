@@ -1,0 +1,509 @@
+//! Settings as written, each with the place it was found at.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use toml::{Spanned, Value};
+
+use super::{Config, ConfigError, Passphrase, SETTINGS};
+
+/// Longest settings file, in bytes.
+const MOST_LEN: usize = 64 << 10;
+
+/// Where a setting was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A whole file.
+    File(PathBuf),
+    /// A line of a file, from 1.
+    Line(PathBuf, usize),
+    /// A variable of the environment.
+    Variable(String),
+    /// A flag on the command line.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Line(path, line) => write!(f, "{} line {line}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag(key) => write!(f, "--{}", key.replace('_', "-")),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Text {
+    value: String,
+    place: Place,
+}
+
+/// Settings as written in one place or several.
+#[derive(Clone, Debug, Default)]
+pub struct Written(BTreeMap<&'static str, Text>);
+
+impl Written {
+    /// Reads a settings file; one that is not there says nothing.
+    ///
+    /// # Errors
+    /// Names the file, and the line and key where it can.
+    pub fn read_file(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse_file(path, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError {
+                place: Place::File(path.to_owned()),
+                problem: format!("settings cannot be read: {error}"),
+                hint: "check the file's owner and mode".to_owned(),
+            }),
+        }
+    }
+
+    /// Reads the text of a settings file; `path` only serves to name it.
+    ///
+    /// # Errors
+    /// Names the file, and the line and key where it can.
+    pub fn parse_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        if text.len() > MOST_LEN {
+            return Err(ConfigError {
+                place: Place::File(path.to_owned()),
+                problem: format!("settings are longer than {MOST_LEN} bytes"),
+                hint: "check that this is the settings file".to_owned(),
+            });
+        }
+        let at = |offset: usize| Place::Line(path.to_owned(), line_of(text, offset));
+        let table: BTreeMap<Spanned<String>, Spanned<Value>> =
+            toml::from_str(text).map_err(|error| ConfigError {
+                place: at(error.span().map_or(0, |span| span.start)),
+                problem: one_line(error.message()),
+                hint: "a line is `setting = \"value\"`".to_owned(),
+            })?;
+        let mut written = Self::default();
+        for (key, value) in table {
+            let place = at(key.span().start);
+            let key = known_key(key.get_ref(), &place)?;
+            let value = match value.into_inner() {
+                Value::String(text) => text,
+                Value::Integer(number) => number.to_string(),
+                _ => return Err(bad(key, &place, "must be text or a whole number")),
+            };
+            written.0.insert(key, Text { value, place });
+        }
+        Ok(written)
+    }
+
+    /// Takes the variables `COUNTERFOIL_<SETTING>` out of an environment.
+    ///
+    /// Others of that prefix are left alone: an orchestrator adds its own, such as
+    /// `COUNTERFOIL_SERVICE_HOST` in Kubernetes.
+    ///
+    /// # Errors
+    /// When one of them is not UTF-8.
+    pub fn from_env(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut written = Self::default();
+        for (name, value) in variables {
+            let Some(key) = name.to_str().and_then(key_of_variable) else {
+                continue;
+            };
+            let place = Place::Variable(format!("COUNTERFOIL_{}", key.to_ascii_uppercase()));
+            let value = value
+                .into_string()
+                .map_err(|_| bad(key, &place, "is not UTF-8"))?;
+            written.0.insert(key, Text { value, place });
+        }
+        Ok(written)
+    }
+
+    /// Adds what a flag said; `key` is one of [`SETTINGS`].
+    #[must_use]
+    pub fn with_flag(mut self, key: &'static str, value: Option<impl Into<String>>) -> Self {
+        debug_assert!(SETTINGS.iter().any(|setting| setting.key == key));
+        if let Some(value) = value {
+            let value = value.into();
+            let place = Place::Flag(key);
+            self.0.insert(key, Text { value, place });
+        }
+        self
+    }
+
+    /// Returns both, where what stands in `higher` wins.
+    #[must_use]
+    pub fn under(mut self, higher: Self) -> Self {
+        self.0.extend(higher.0);
+        self
+    }
+
+    /// Reads every setting and checks it.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used, and where it stands.
+    pub fn check(&self) -> Result<Config, ConfigError> {
+        let default = Config::default();
+        Ok(Config {
+            listen: self.read("listen", address)?.unwrap_or(default.listen),
+            web: self.read("web", address_or_off)?.flatten(),
+            metrics: self.read("metrics", address_or_off)?.flatten(),
+            advertise: self.read("advertise", endpoint)?,
+            sync_interval: self
+                .read("sync_interval", |text| {
+                    duration(
+                        text,
+                        Duration::from_secs(1),
+                        Duration::from_secs(7 * 86_400),
+                    )
+                })?
+                .unwrap_or(default.sync_interval),
+            passphrase_file: self.passphrase_file()?,
+            log_format: self.read("log_format", word)?,
+            log_level: self.read("log_level", word)?,
+            max_connections: self
+                .read("max_connections", connections)?
+                .unwrap_or(default.max_connections),
+            max_connections_per_peer: self
+                .read("max_connections_per_peer", connections)?
+                .unwrap_or(default.max_connections_per_peer),
+            drain: self
+                .read("drain", |text| {
+                    duration(text, Duration::ZERO, Duration::from_secs(3600))
+                })?
+                .unwrap_or(default.drain),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.0
+            .get(key)
+            .map(|text| parse(&text.value).map_err(|problem| bad(key, &text.place, &problem)))
+            .transpose()
+    }
+
+    /// Returns the passphrase file once it can be read, by its owner alone. A path in a settings
+    /// file is relative to that file.
+    fn passphrase_file(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(text) = self
+            .0
+            .get("passphrase_file")
+            .filter(|text| !text.value.is_empty())
+        else {
+            return Ok(None);
+        };
+        let path = match &text.place {
+            Place::File(file) | Place::Line(file, _) => file
+                .parent()
+                .unwrap_or_else(|| Path::new(""))
+                .join(&text.value),
+            Place::Variable(_) | Place::Flag(_) => PathBuf::from(&text.value),
+        };
+        Passphrase::read(&path).map(|_| Some(path))
+    }
+}
+
+fn known_key(given: &str, place: &Place) -> Result<&'static str, ConfigError> {
+    let known = SETTINGS.iter().find(|setting| setting.key == given);
+    known.map(|setting| setting.key).ok_or_else(|| ConfigError {
+        place: place.clone(),
+        problem: format!("unknown setting {}", quoted(given)),
+        hint: format!(
+            "settings are {}",
+            SETTINGS
+                .iter()
+                .map(|setting| setting.key)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    })
+}
+
+fn key_of_variable(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix("COUNTERFOIL_")?;
+    SETTINGS
+        .iter()
+        .map(|setting| setting.key)
+        .find(|key| key.to_ascii_uppercase() == name)
+}
+
+fn bad(key: &str, place: &Place, problem: &str) -> ConfigError {
+    let default = SETTINGS
+        .iter()
+        .find(|setting| setting.key == key)
+        .map_or("", |setting| setting.default);
+    ConfigError {
+        place: place.clone(),
+        problem: format!("{key} {problem}"),
+        hint: format!("for example {key} = {default}"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Quotes the beginning of what was written, on one line.
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    format!("'{}'", short.escape_default())
+}
+
+fn word<T: FromStr<Err = crate::model::UnknownWord>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: T::Err| format!("is {}; accepted: {}", quoted(text), error.accepted))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("is {}, not an address and port", quoted(text)))
+}
+
+fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => address(text)
+            .map(Some)
+            .map_err(|problem| problem + " or off"),
+    }
+}
+
+fn connections(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .ok()
+        .filter(|count: &NonZeroU32| count.get() <= 16_384)
+        .ok_or_else(|| format!("is {}, not a whole number from 1 to 16384", quoted(text)))
+}
+
+fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .or_else(|| text.parse().ok().map(jiff::SignedDuration::from_secs))
+        .and_then(|given| Duration::try_from(given).ok())
+        .filter(|given| (least..=most).contains(given))
+        .ok_or_else(|| {
+            format!(
+                "is {}, not a time from {} to {} seconds such as 90s, 15m or 2h",
+                quoted(text),
+                least.as_secs(),
+                most.as_secs()
+            )
+        })
+}
+
+/// Reads where a node is reached: `https://host:port`, nothing after it. The host may be a name,
+/// an IPv4 address, or an IPv6 address in brackets.
+///
+/// # Errors
+/// Says what it must look like.
+pub fn endpoint(text: &str) -> Result<String, String> {
+    let good = || {
+        let uri: http::Uri = text.parse().ok()?;
+        let authority = uri.authority()?;
+        let bare = uri.path_and_query().is_none_or(|path| path == "/");
+        let host = authority.host();
+        (uri.scheme_str() == Some("https")
+            && bare
+            && !host.is_empty()
+            && authority.port_u16().is_some_and(|port| port > 0)
+            && !authority.as_str().contains('@'))
+        .then(|| format!("https://{authority}"))
+    };
+    good().ok_or_else(|| format!("is {}, not https://host:port", quoted(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LogFormat, LogLevel};
+    use proptest::prelude::*;
+
+    fn file(text: &str) -> Result<Config, ConfigError> {
+        Written::parse_file("DIR/counterfoil.toml".as_ref(), text)?.check()
+    }
+
+    #[track_caller]
+    fn check(text: &str, wanted: &str) {
+        let error = file(text).expect_err("a mistake");
+        assert_eq!(error.to_string(), wanted);
+        assert!(!error.hint.is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_file_line_and_key() {
+        check(
+            "listen = '[::1]:1'\nlisen = '1'",
+            "DIR/counterfoil.toml line 2: unknown setting 'lisen'",
+        );
+        check(
+            "# x\n\nlisten = 'localhost'",
+            "DIR/counterfoil.toml line 3: listen is 'localhost', not an address and port",
+        );
+        check(
+            "web = 'on'",
+            "DIR/counterfoil.toml line 1: web is 'on', not an address and port or off",
+        );
+        check(
+            "max_connections = 0",
+            "DIR/counterfoil.toml line 1: max_connections is '0', not a whole number from 1 to 16384",
+        );
+        check(
+            "log_level = 'loud'",
+            "DIR/counterfoil.toml line 1: log_level is 'loud'; accepted: error warn info debug trace",
+        );
+        check(
+            "advertise = 'http://x:1'",
+            "DIR/counterfoil.toml line 1: advertise is 'http://x:1', not https://host:port",
+        );
+        check(
+            "drain = true",
+            "DIR/counterfoil.toml line 1: drain must be text or a whole number",
+        );
+    }
+
+    #[test]
+    fn broken_toml_is_named_with_its_line() {
+        let error = file("listen = '127.0.0.1:1'\nweb = \n").expect_err("no value");
+        assert_eq!(error.place, Place::Line("DIR/counterfoil.toml".into(), 2));
+        let twice = file("drain = 1\ndrain = 2").expect_err("twice");
+        assert_eq!(twice.place, Place::Line("DIR/counterfoil.toml".into(), 2));
+    }
+
+    #[test]
+    fn later_places_win() {
+        let low = Written::parse_file("f".as_ref(), "listen = '1.1.1.1:1'\nweb = '1.1.1.1:2'")
+            .expect("good");
+        let variables = [
+            ("COUNTERFOIL_LISTEN", "2.2.2.2:2"),
+            ("COUNTERFOIL_LOG_LEVEL", "debug"),
+            ("COUNTERFOIL_SERVICE_HOST", "ignored"),
+            ("OTHER", "ignored"),
+        ];
+        let middle = Written::from_env(variables.map(|(k, v)| (k.into(), v.into()))).expect("good");
+        let high = Written::default()
+            .with_flag("listen", Some("3.3.3.3:3"))
+            .with_flag("web", None::<String>)
+            .with_flag("log_format", Some("json"));
+        let config = low.under(middle).under(high).check().expect("good");
+        assert_eq!(config.listen, "3.3.3.3:3".parse().expect("an address"));
+        assert_eq!(config.web, Some("1.1.1.1:2".parse().expect("an address")));
+        assert_eq!(config.log_level, Some(LogLevel::Debug));
+        assert_eq!(config.log_format, Some(LogFormat::Json));
+    }
+
+    #[test]
+    fn each_place_is_named_as_its_reader_knows_it() {
+        let variable = [("COUNTERFOIL_SYNC_INTERVAL".into(), "often".into())];
+        let error = Written::from_env(variable)
+            .and_then(|written| written.check())
+            .expect_err("not a time");
+        assert!(
+            error
+                .to_string()
+                .starts_with("COUNTERFOIL_SYNC_INTERVAL: sync_interval is")
+        );
+        let error = Written::default()
+            .with_flag("max_connections", Some("many"))
+            .check()
+            .expect_err("not a number");
+        assert!(
+            error
+                .to_string()
+                .starts_with("--max-connections: max_connections is")
+        );
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("15 minutes", 900),
+            ("2h", 7200),
+            ("45", 45),
+        ] {
+            let config = file(&format!("sync_interval = '{text}'")).expect("a time");
+            assert_eq!(config.sync_interval.as_secs(), seconds, "{text}");
+        }
+        for text in ["0s", "-5m", "8d", "", "99999999999999999999h"] {
+            file(&format!("sync_interval = '{text}'")).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn endpoints_are_https_with_a_port() {
+        for good in [
+            "https://node.example:7443",
+            "https://[::1]:1",
+            "https://10.0.0.1:65535/",
+        ] {
+            endpoint(good).expect(good);
+        }
+        for wrong in [
+            "node:1",
+            "https://node",
+            "https://node:0",
+            "https://u@node:1",
+            "https://node:1/x",
+            "https://:1",
+            "",
+        ] {
+            endpoint(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn a_passphrase_file_is_beside_the_file_that_names_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let error = Written::parse_file(
+            &dir.path().join("counterfoil.toml"),
+            "passphrase_file = 'p'",
+        )
+        .and_then(|written| written.check())
+        .expect_err("no such file");
+        assert_eq!(error.place, Place::File(dir.path().join("p")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_with_its_place(text in "[ -~\n]{0,200}") {
+            if let Err(error) = file(&text) {
+                prop_assert!(error.to_string().contains("DIR/counterfoil.toml line "));
+            }
+        }
+
+        #[test]
+        fn any_value_is_read_or_refused_with_its_key(at in 0..SETTINGS.len(), value in "\\PC{0,80}") {
+            let key = SETTINGS[at].key;
+            let name = format!("COUNTERFOIL_{}", key.to_ascii_uppercase());
+            let written = Written::from_env([(name.clone().into(), value.into())]).expect("UTF-8");
+            if let Err(error) = written.check() {
+                let text = error.to_string();
+                prop_assert!(text.contains(&name) || key == "passphrase_file", "{}", text);
+                prop_assert!(text.contains(key) || text.contains("passphrase file"), "{}", text);
+                prop_assert!(!text.contains('\n'));
+            }
+        }
+
+        #[test]
+        fn an_endpoint_that_is_taken_is_taken_again(text in "(https?://)?[a-z0-9.:@/\\[\\]-]{0,30}") {
+            if let Ok(url) = endpoint(&text) {
+                prop_assert_eq!(endpoint(&url), Ok(url.clone()));
+            }
+        }
+    }
+}

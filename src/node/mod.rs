@@ -1,0 +1,119 @@
+//! One running node, assembled from the rooms below.
+//!
+//! - [`make`]: a new node in an empty directory.
+//! - [`open`]: a node opened in this process: both planes, no listener.
+//! - [`serve`]: a node that listens, syncs, and stops in order.
+//! - [`demo`]: three nodes on this machine, and the story they report.
+
+pub mod demo;
+pub mod make;
+pub mod open;
+pub mod serve;
+
+use std::path::Path;
+
+use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, RunNode};
+use crate::cli::{Failure, Host};
+use crate::clock::Clock;
+use crate::config::{Config, Passphrase};
+use crate::rpc::errors::Told;
+use crate::rpc::{Client, connect, local};
+use crate::store::os_entropy;
+use open::Node;
+
+/// This program, as its commands see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Program;
+
+/// A node opened in this process.
+#[derive(Debug)]
+pub struct OpenNode {
+    client: Client,
+    node: Node,
+}
+
+impl Opened for OpenNode {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn close(self) {
+        drop(self.client);
+        self.node.close();
+    }
+}
+
+impl Host for Program {
+    type Node = OpenNode;
+
+    async fn connect(&self, dir: &Path) -> Result<Option<Client>, Failure> {
+        if !dir.exists() {
+            return Ok(None);
+        }
+        let paths = local::socket_paths(dir).map_err(|error| {
+            Failure::new(
+                "config",
+                error.to_string(),
+                "set XDG_RUNTIME_DIR to a short path",
+            )
+        })?;
+        match connect::socket(paths).await {
+            Ok(channel) => Ok(Some(Client::new(channel))),
+            Err(connect::ConnectError::NotRunning) => Ok(None),
+            Err(error) => Err(Failure::new("unavailable", error.to_string(), "")),
+        }
+    }
+
+    fn is_sealed(&self, dir: &Path) -> Result<bool, Failure> {
+        Ok(!open::read_card(dir)?.member().relay)
+    }
+
+    async fn open(
+        &self,
+        dir: &Path,
+        config: Config,
+        passphrase: Option<Passphrase>,
+    ) -> Result<OpenNode, Failure> {
+        let node = Node::open(dir, config, passphrase, Clock::SYSTEM, os_entropy).await?;
+        Ok(OpenNode {
+            client: node.client()?,
+            node,
+        })
+    }
+
+    async fn init(&self, new: NewNode) -> Result<MadeNode, Failure> {
+        on_thread(move || make::make(&new, Clock::SYSTEM, os_entropy)).await
+    }
+
+    async fn serve(&self, run: RunNode) -> Result<(), Failure> {
+        serve::run(run, Clock::SYSTEM, os_entropy).await
+    }
+
+    async fn demo(
+        &self,
+        demo: DemoRun,
+        show: impl FnOnce(DemoStory) + Send,
+    ) -> Result<(), Failure> {
+        demo::run(demo, show).await
+    }
+}
+
+/// Runs what reads or writes the disk, or derives a key, on a thread that may wait.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panicked| {
+            Err(Failure::new(
+                "internal",
+                panicked.to_string(),
+                "see the log above",
+            ))
+        })
+}
+
+/// Returns a room's error as a command shows it.
+fn failure(error: impl Told) -> Failure {
+    Failure::from(error.call_error())
+}

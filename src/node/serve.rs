@@ -1,0 +1,215 @@
+//! A node that listens, syncs, and stops in order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::open::Node;
+use super::{failure, on_thread};
+use crate::cli::Failure;
+use crate::cli::host::RunNode;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::rpc::local::LocalSocket;
+use crate::rpc::plane::PublicPlane;
+use crate::rpc::serve::Door;
+use crate::rpc::services::local_routes;
+use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
+use crate::store::{Entropy, file};
+
+/// How often the node looks whether its certificate must be renewed.
+const RENEWAL: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A node that runs in this process.
+#[derive(Debug)]
+pub struct Running {
+    /// Where peers and coordinators connect.
+    pub grpc: SocketAddr,
+    /// The socket for commands.
+    pub socket: PathBuf,
+    node: Arc<Node>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// What the ready file says.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    pid: u32,
+    grpc: String,
+    web: Option<String>,
+    metrics: Option<String>,
+    socket: &'a Path,
+}
+
+/// Runs a node until the process is told to stop.
+///
+/// # Errors
+/// When it cannot be opened, or an address or the socket is taken.
+pub async fn run(run: RunNode, clock: Clock, entropy: Entropy) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
+    let running = Running::start(node).await?;
+    if let Some(path) = run.ready_file {
+        let ready = Ready {
+            pid: std::process::id(),
+            grpc: running.grpc.to_string(),
+            web: None,
+            metrics: None,
+            socket: &running.socket,
+        };
+        let text = serde_json::to_string(&ready)
+            .map_err(|error| Failure::new("internal", error.to_string(), ""))?;
+        on_thread(move || file::write_atomic(&path, text.as_bytes()).map_err(failure)).await?;
+    }
+    tracing::info!(grpc = %running.grpc, "node serves");
+    signals.told_to_stop().await;
+    tracing::info!("node stops");
+    tokio::select! {
+        () = running.stop() => {}
+        () = signals.told_to_stop() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+impl Running {
+    /// Starts serving a node.
+    ///
+    /// # Errors
+    /// When an address or the socket is taken.
+    pub async fn start(node: Node) -> Result<Self, Failure> {
+        let node = Arc::new(node);
+        let listener = listen(&node.config).await?;
+        let grpc = listener
+            .local_addr()
+            .map_err(|error| Failure::new("config", error.to_string(), ""))?;
+        let socket = LocalSocket::bind(node.dir.path()).await.map_err(|error| {
+            let hint = "stop the node that runs on this directory, or set XDG_RUNTIME_DIR";
+            Failure::new("in_use", error.to_string(), hint)
+        })?;
+        let socket_path = socket.path().to_owned();
+        let stop = watch::Sender::new(false);
+        let stopped = || {
+            let mut stop = stop.subscribe();
+            async move {
+                // The sender lives as long as the node runs; without it, it is time to stop.
+                let _ = stop.wait_for(|stop| *stop).await;
+            }
+        };
+        let public = Arc::clone(&node.office.public);
+        let own_cert = Arc::clone(&public.own_cert);
+        let door = Door {
+            tls: tls::server_config(own_cert)
+                .map_err(|error| Failure::new("internal", error.to_string(), ""))?,
+            trust: public as Arc<dyn TrustSource>,
+            routes: node.peer_routes(),
+            limits: limits(&node.config),
+        };
+        let local = local_routes(&node.office, &node.peers);
+        let local_limits = Limits {
+            grace: node.config.drain,
+            ..Limits::local()
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve::serve(listener, door, stopped()));
+        tasks.spawn(local::serve(socket, local, local_limits, stopped()));
+        tasks.spawn(renew_until(Arc::clone(&node), stopped()));
+        Ok(Self {
+            grpc,
+            socket: socket_path,
+            node,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Returns a client of the node's local services, in this process.
+    ///
+    /// # Errors
+    /// As [`Node::client`].
+    pub fn client(&self) -> Result<Client, Failure> {
+        self.node.client()
+    }
+
+    /// Returns the public plane of the node.
+    pub(super) fn public(&self) -> &PublicPlane {
+        &self.node.office.public
+    }
+
+    /// Lets open calls end within the grace, then closes the node.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.node.office.private.lock();
+    }
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    TcpListener::bind(config.listen).await.map_err(|error| {
+        let message = format!("cannot listen on {}: {error}", config.listen);
+        Failure::new(
+            "config",
+            message,
+            "choose another address with --listen, or stop what uses it",
+        )
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    let most = Limits::default();
+    let asked = usize::try_from(config.max_connections.get()).unwrap_or(usize::MAX);
+    let per_peer = usize::try_from(config.max_connections_per_peer.get()).unwrap_or(usize::MAX);
+    Limits {
+        connections: asked.min(most.connections),
+        connections_per_peer: per_peer,
+        grace: config.drain,
+        ..most
+    }
+}
+
+/// Renews the node's certificate while the node is unlocked.
+async fn renew_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
+    let mut stopped = std::pin::pin!(stopped);
+    let mut due = tokio::time::interval(RENEWAL);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            _ = due.tick() => {}
+        }
+        let office = Arc::clone(&node.office);
+        let renewed = tokio::task::spawn_blocking(move || office.renew_if_open()).await;
+        if let Ok(Err(reason)) = renewed {
+            tracing::warn!(%reason, "node certificate not renewed");
+        }
+    }
+}
+
+/// The signals that tell a process to stop.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error: std::io::Error| Failure::new("internal", error.to_string(), "");
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! A record: its fields and its lists, what must fit together, how it is shown and stored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::error::RecordError;
+use super::person::{Pseudonym, SourceKey};
+use super::schema::{Field, List, Shape};
+use super::value::{Money, Value};
+use crate::model::{Kind, MemberId};
+
+/// The values of a row by field; a field that is absent is not known.
+pub type Fields = BTreeMap<Field, Value>;
+
+/// One activity, as this node keeps it. It never leaves the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// `UUIDv7`.
+    pub id: Uuid,
+    /// What kind of activity it is.
+    pub kind: Kind,
+    /// What is known of it.
+    pub fields: Fields,
+    /// The rows that hang on it.
+    pub lists: BTreeMap<List, Vec<Row>>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+    /// By which name an import knows it again.
+    pub(super) source: Option<SourceKey>,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// By which name an import knows it again.
+    pub key: SourceKey,
+    /// What is known of it.
+    pub fields: Fields,
+}
+
+/// Largest stored record with its lists, in bytes: what the private database takes in one value.
+pub const MAX_RECORD: usize = 15 << 20;
+
+/// A field whose value does not fit with the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Misfit {
+    pub(super) field: Field,
+    pub(super) reason: &'static str,
+}
+
+/// Typed access to what a row says.
+pub trait Values {
+    /// Returns the fields.
+    fn fields(&self) -> &Fields;
+
+    /// Returns a day.
+    fn day(&self, field: Field) -> Option<Date> {
+        match self.fields().get(&field) {
+            Some(Value::Date(day)) => Some(*day),
+            _ => None,
+        }
+    }
+
+    /// Returns a count.
+    fn count(&self, field: Field) -> Option<u32> {
+        match self.fields().get(&field) {
+            Some(Value::Count(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Returns hours, in hundredths.
+    fn hours(&self, field: Field) -> Option<u32> {
+        match self.fields().get(&field) {
+            Some(Value::Hours(hundredths)) => Some(*hundredths),
+            _ => None,
+        }
+    }
+
+    /// Returns an amount of money.
+    fn money(&self, field: Field) -> Option<Money> {
+        match self.fields().get(&field) {
+            Some(Value::Money(money)) => Some(*money),
+            _ => None,
+        }
+    }
+
+    /// Returns the codes of a field with one code or several; none where it is absent.
+    fn codes(&self, field: Field) -> &[String] {
+        self.fields().get(&field).map_or(&[], Value::as_codes)
+    }
+
+    /// Returns the code of a field that has one.
+    fn code(&self, field: Field) -> Option<&str> {
+        self.codes(field).first().map(String::as_str)
+    }
+
+    /// Returns a yes or a no.
+    fn yes(&self, field: Field) -> Option<bool> {
+        match self.fields().get(&field) {
+            Some(Value::YesNo(yes)) => Some(*yes),
+            _ => None,
+        }
+    }
+
+    /// Returns the person.
+    fn person(&self) -> Option<Pseudonym> {
+        match self.fields().get(&Field::Person) {
+            Some(Value::Person(pseudonym)) => Some(*pseudonym),
+            _ => None,
+        }
+    }
+}
+
+impl Values for Record {
+    fn fields(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl Values for Row {
+    fn fields(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl Record {
+    /// Returns the first day of the activity.
+    pub fn start(&self) -> Option<Date> {
+        self.day(Field::Start)
+    }
+
+    /// Returns the rows of a list.
+    pub fn rows(&self, list: List) -> &[Row] {
+        self.lists.get(&list).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the participants that came: whose role is not `absent`.
+    pub fn present(&self) -> impl Iterator<Item = &Row> {
+        self.rows(List::Participants)
+            .iter()
+            .filter(|row| row.code(Field::Role) != Some("absent"))
+    }
+
+    /// Returns whether another member counts this joint activity.
+    pub fn is_led_by_another(&self, me: &MemberId) -> bool {
+        match (
+            self.fields.get(&Field::JointId),
+            self.fields.get(&Field::Lead),
+        ) {
+            (Some(_), Some(Value::Member(lead))) => lead != me,
+            _ => false,
+        }
+    }
+
+    /// Returns its head count where it differs from its list of participants, with the number of
+    /// those who came.
+    pub fn head_count_and_list(&self) -> Option<(u32, usize)> {
+        let attended = self.count(Field::Attended)?;
+        if self.rows(List::Participants).is_empty() {
+            return None;
+        }
+        let listed = self.present().count();
+        (attended as usize != listed).then_some((attended, listed))
+    }
+
+    /// Returns `{id,kind,fields,lists,created,updated}`, each list as the number of its rows.
+    pub fn to_json(&self) -> Json {
+        let count = |(list, rows): (&List, &Vec<Row>)| (list.to_string(), rows.len().into());
+        self.json_with(self.lists.iter().map(count).collect())
+    }
+
+    /// Returns the same with every row of every list.
+    pub fn to_json_in_full(&self) -> Json {
+        let rows = |(list, rows): (&List, &Vec<Row>)| {
+            let rows = rows.iter().map(|row| fields_json(&row.fields));
+            (list.to_string(), rows.collect())
+        };
+        self.json_with(self.lists.iter().map(rows).collect())
+    }
+
+    fn json_with(&self, lists: Map<String, Json>) -> Json {
+        json!({
+            "id": self.id,
+            "kind": self.kind,
+            "fields": fields_json(&self.fields),
+            "lists": lists,
+            "created": self.created.to_string(),
+            "updated": self.updated.to_string(),
+        })
+    }
+}
+
+fn fields_json(fields: &Fields) -> Json {
+    let one = |(field, value): (&Field, &Value)| (field.to_string(), value.to_json());
+    Json::Object(fields.iter().map(one).collect())
+}
+
+/// Finds what is missing from a row, or does not fit together in it.
+pub(super) fn misfit(shape: Shape, fields: &Fields) -> Option<Misfit> {
+    let missing = shape
+        .columns()
+        .find(|column| column.required && !fields.contains_key(&column.field));
+    if let Some(column) = missing {
+        return Some(Misfit {
+            field: column.field,
+            reason: "must not be empty",
+        });
+    }
+    match shape {
+        Shape::Kind(_) => misfit_of_record(fields),
+        Shape::List(List::Signatories) => {
+            let named = fields.contains_key(&Field::Name) || fields.contains_key(&Field::Person);
+            (!named).then_some(Misfit {
+                field: Field::Name,
+                reason: "must not be empty",
+            })
+        }
+        Shape::List(_) => None,
+    }
+}
+
+fn misfit_of_record(fields: &Fields) -> Option<Misfit> {
+    let found = |field, reason| Some(Misfit { field, reason });
+    let (start, end) = (fields.get(&Field::Start), fields.get(&Field::End));
+    if let (Some(Value::Date(start)), Some(Value::Date(end))) = (start, end)
+        && end < start
+    {
+        return found(Field::End, "lies before start");
+    }
+    match (fields.get(&Field::JointId), fields.get(&Field::Lead)) {
+        (Some(_), None) => found(
+            Field::Lead,
+            "a joint activity names the member that leads it",
+        ),
+        (None, Some(_)) => found(Field::Lead, "has a meaning only together with joint_id"),
+        _ => None,
+    }
+}
+
+/// A record as it is stored, values as [`Value`] displays them. Its kind and id are its key.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    fields: BTreeMap<Field, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    lists: BTreeMap<List, Vec<StoredRow>>,
+    /// Milliseconds since 1970.
+    created: i64,
+    /// Milliseconds since 1970.
+    updated: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<SourceKey>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredRow {
+    key: SourceKey,
+    fields: BTreeMap<Field, String>,
+}
+
+impl Record {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let row = |row: &Row| StoredRow {
+            key: row.key,
+            fields: as_texts(&row.fields),
+        };
+        let lists = self.lists.iter();
+        let stored = Stored {
+            fields: as_texts(&self.fields),
+            lists: lists
+                .map(|(l, rows)| (*l, rows.iter().map(row).collect()))
+                .collect(),
+            created: self.created.as_millisecond(),
+            updated: self.updated.as_millisecond(),
+            source: self.source,
+        };
+        serde_json::to_vec(&stored).expect("texts and numbers under text keys are always JSON")
+    }
+
+    pub(super) fn decode(kind: Kind, id: Uuid, bytes: &[u8]) -> Result<Self, RecordError> {
+        let damaged = |reason: String| RecordError::Damaged { id, reason };
+        let stored: Stored =
+            serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        let time = |ms| Timestamp::from_millisecond(ms).map_err(|error| damaged(error.to_string()));
+        let mut lists = BTreeMap::new();
+        for (list, rows) in stored.lists {
+            let row = |row: StoredRow| {
+                let fields = from_texts(Shape::List(list), &row.fields)?;
+                Ok(Row {
+                    key: row.key,
+                    fields,
+                })
+            };
+            let rows: Result<Vec<_>, String> = rows.into_iter().map(row).collect();
+            lists.insert(list, rows.map_err(damaged)?);
+        }
+        Ok(Self {
+            id,
+            kind,
+            fields: from_texts(Shape::Kind(kind), &stored.fields).map_err(damaged)?,
+            lists,
+            created: time(stored.created)?,
+            updated: time(stored.updated)?,
+            source: stored.source,
+        })
+    }
+}
+
+fn as_texts(fields: &Fields) -> BTreeMap<Field, String> {
+    fields.iter().map(|(f, v)| (*f, v.to_string())).collect()
+}
+
+fn from_texts(shape: Shape, texts: &BTreeMap<Field, String>) -> Result<Fields, String> {
+    let mut fields = Fields::new();
+    for (field, text) in texts {
+        let column = shape
+            .column(*field)
+            .ok_or_else(|| format!("{field} does not belong here"))?;
+        // The value itself may be private, so only its field is named.
+        let value = column
+            .holds
+            .decode(text)
+            .map_err(|e| format!("{field}: {e}"))?;
+        fields.insert(*field, value);
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let person = Pseudonym::from_bytes(&[7; 16]).expect("16 bytes");
+        let key = SourceKey::from_bytes(&[9; 16]).expect("16 bytes");
+        let row = Row {
+            key,
+            fields: Fields::from([
+                (Field::Person, Value::Person(person)),
+                (Field::Role, Value::Code("staff".to_owned())),
+            ]),
+        };
+        Record {
+            id: Uuid::from_u128(1),
+            kind: Kind::Training,
+            fields: Fields::from([
+                (
+                    Field::Title,
+                    Value::Text("Book-keeping; \"first\"".to_owned()),
+                ),
+                (Field::Start, Value::Date(jiff::civil::date(2018, 1, 9))),
+                (Field::Hours, Value::Hours(750)),
+                (Field::Attended, Value::Count(3)),
+            ]),
+            lists: BTreeMap::from([(List::Participants, vec![row])]),
+            created: Timestamp::from_millisecond(1_500_000_000_123).expect("in range"),
+            updated: Timestamp::from_millisecond(1_500_000_000_124).expect("in range"),
+            source: Some(key),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was_stored() {
+        let record = record();
+        let back = Record::decode(record.kind, record.id, &record.encode());
+        assert_eq!(back.ok(), Some(record));
+    }
+
+    #[test]
+    fn json_shows_fields_as_typed_and_lists_counted_or_whole() {
+        let json = record().to_json();
+        assert_eq!(json["fields"]["hours"], json!(7.5));
+        assert_eq!(json["fields"]["attended"], json!(3));
+        assert_eq!(json["lists"]["participants"], json!(1));
+        assert_eq!(json["kind"], json!("training"));
+        let full = record().to_json_in_full();
+        assert_eq!(full["lists"]["participants"][0]["role"], json!("staff"));
+    }
+
+    #[test]
+    fn a_head_count_beside_a_list_is_compared() {
+        assert_eq!(record().head_count_and_list(), Some((3, 1)));
+    }
+
+    #[test]
+    fn fields_must_fit_together() {
+        let shape = Shape::Kind(Kind::Training);
+        let check = |change: &[(Field, Value)], field| {
+            let mut fields = record().fields;
+            fields.extend(change.iter().cloned());
+            assert_eq!(misfit(shape, &fields).map(|m| m.field), field);
+        };
+        let day = |y, m, d| Value::Date(jiff::civil::date(y, m, d));
+        check(&[], None);
+        check(&[(Field::End, day(2018, 1, 8))], Some(Field::End));
+        let joint = (Field::JointId, Value::Code("K7-MANGO".to_owned()));
+        check(std::slice::from_ref(&joint), Some(Field::Lead));
+        let lead = (Field::Lead, Value::Member("inpud".parse().expect("an id")));
+        check(std::slice::from_ref(&lead), Some(Field::Lead));
+        check(&[joint, lead], None);
+    }
+}

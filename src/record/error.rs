@@ -1,0 +1,111 @@
+//! Why a record could not be read, written or imported.
+
+use uuid::Uuid;
+
+use super::import::MapError;
+use super::schema::{Field, List, lists_of};
+use super::value::BadValue;
+use crate::model::Kind;
+
+/// Why a record could not be read, written or imported.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// No record of this node has the id.
+    #[error("there is no record {id}")]
+    NotFound {
+        /// The id as given.
+        id: Uuid,
+    },
+    /// The kind has no field of this name.
+    #[error("a {shape} has no field {given:?}; its fields: {accepted}")]
+    UnknownField {
+        /// What was being written.
+        shape: &'static str,
+        /// The name as given.
+        given: String,
+        /// The names it has.
+        accepted: String,
+    },
+    /// A setting is not `FIELD=VALUE`.
+    #[error("{given:?} is not FIELD=VALUE")]
+    NotASetting {
+        /// The text as given.
+        given: String,
+    },
+    /// A field is named more than once.
+    #[error("{field} is set more than once")]
+    SetTwice {
+        /// The field.
+        field: Field,
+    },
+    /// A field's value was refused.
+    #[error("{field} {value:?}: {reason}")]
+    BadField {
+        /// The field.
+        field: Field,
+        /// The value as given; hidden where it may name a person.
+        value: String,
+        /// What is wrong with it.
+        reason: BadValue,
+    },
+    /// The fields do not fit together.
+    #[error("{field}: {reason}")]
+    Misfit {
+        /// The field to change.
+        field: Field,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Another record already has this source id.
+    #[error("record {other} already has this source_id; edit that one, or choose another")]
+    SourceTaken {
+        /// The record that has it.
+        other: Uuid,
+    },
+    /// The kind has no such list.
+    #[error("a {kind} has no list {list}; its lists: {}", names(*kind))]
+    NoSuchList {
+        /// The record's kind.
+        kind: Kind,
+        /// The list asked for.
+        list: List,
+    },
+    /// The record would outgrow what is stored in one piece.
+    #[error(
+        "the record with its lists would be larger than {} MiB; split the activity",
+        super::entry::MAX_RECORD >> 20
+    )]
+    TooLarge,
+    /// The record is of another kind than the one asked for.
+    #[error("record {id} is a {kind}, not a {asked}")]
+    OtherKind {
+        /// The record.
+        id: Uuid,
+        /// What it is.
+        kind: Kind,
+        /// What it should have been.
+        asked: Kind,
+    },
+    /// The MAP was refused.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The file cannot be read as a table.
+    #[error("{0}")]
+    Sheet(#[from] super::import::SheetError),
+    /// What is stored cannot be read back.
+    #[error("stored record {id} cannot be read: {reason}; restore a backup")]
+    Damaged {
+        /// The record, or nil where the id itself is damaged.
+        id: Uuid,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The private database failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+fn names(kind: Kind) -> String {
+    let names: Vec<_> = lists_of(kind).iter().map(|l| l.as_str()).collect();
+    names.join(" ")
+}

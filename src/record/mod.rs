@@ -1,0 +1,41 @@
+//! Private records: what a network keeps for itself, and the tables that are counted from it.
+//!
+//! - [`schema`]: which fields and lists there are, and what each may hold. The only such table.
+//! - [`codes`]: the charter's code lists, as far as records need them.
+//! - [`person`]: persons as pseudonyms.
+//! - [`value`]: one field's value.
+//! - [`entry`]: a record.
+//! - [`book`]: how records lie in the private database.
+//! - [`mod@edit`]: add, edit, delete, list.
+//! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
+//! - [`mod@tabulate`]: the numbers of a plan table.
+//!
+//! Invariants: a person's identifier is turned into a pseudonym before anything is stored; a
+//! column that is not asked for is dropped; nothing here is ever sent.
+//!
+//! Elsewhere: sealing and keys are the store's; deciding what may leave is the release room's.
+
+pub mod schema;
+
+pub mod codes;
+pub mod person;
+pub mod value;
+
+pub mod entry;
+
+pub mod book;
+pub mod edit;
+mod error;
+pub mod import;
+mod joint;
+pub mod tabulate;
+
+pub use book::{Book, Change, Space, each, show};
+pub use codes::CodeLists;
+pub use edit::{Desk, add, delete, edit, list, split_setting};
+pub use entry::{Fields, Record, Row, Values};
+pub use error::RecordError;
+pub use import::{ImportOutcome, ImportRequest, Rejection, import};
+pub use person::{Pseudonym, RecordKeys};
+pub use schema::{Field, List, Shape};
+pub use tabulate::{Counting, TableRequest, tabulate};

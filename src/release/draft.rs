@@ -1,0 +1,434 @@
+//! A draft: what would leave for a period, to the byte, and what is kept back.
+//!
+//! A draft is a function of the records, the charter and the ledger alone. Publishing makes it
+//! again and compares the digest, so that nothing leaves that was not looked at.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::ReleaseError;
+use super::ledger::{self, Entry, Payload, Truth};
+use crate::charter::Policy;
+use crate::charter::policy::{Audience, Of, Size, TableSpec};
+use crate::disclosure::{Earlier, PersonalTable, Reason, Verdict, protect};
+use crate::model::{
+    Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
+};
+use crate::record::tabulate::{Counting, TableRequest};
+use crate::record::{Book, each};
+use crate::wire::payload;
+
+/// What a member agreed to publish, as the charter in force says.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The member.
+    pub member: &'a MemberId,
+    /// Its size, which decides the tables it publishes.
+    pub size: Size,
+    /// The countries its card names.
+    pub countries: &'a [String],
+    /// The charter's version.
+    pub charter_version: u32,
+    /// The charter's policy.
+    pub policy: &'a Policy,
+}
+
+/// What would leave for a period.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// SHA-256 over everything that would leave, in hexadecimal.
+    pub digest: String,
+    /// The period.
+    pub period: Period,
+    /// The summaries, in the order of the kinds.
+    pub summaries: Vec<DraftSummary>,
+    /// Tables kept back, for the steward's eyes only.
+    pub blocked: Vec<Blocked>,
+}
+
+/// A summary that would leave.
+#[derive(Clone, Debug)]
+pub struct DraftSummary {
+    /// What it says.
+    pub summary: Summary,
+    /// The exact bytes.
+    pub payload: Vec<u8>,
+    /// The leaf it would replace.
+    pub replaces: Option<u64>,
+    /// Who would see it.
+    pub audience: Audience,
+    /// What truly stands behind its personal tables.
+    pub truths: Vec<Truth>,
+    /// Whether it says what the last release of the series says, so that nothing would leave.
+    pub unchanged: bool,
+}
+
+/// A table kept back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Kind and period.
+    pub series: Series,
+    /// The plan's identifier.
+    pub table: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Draft {
+    /// Drafts the summaries of a period.
+    ///
+    /// With no `kinds` named, it drafts those that have something to say in the period or have
+    /// said something before.
+    ///
+    /// # Errors
+    /// When the plan has nothing at this grain, or an earlier payload cannot be read.
+    pub fn make(
+        terms: &Terms<'_>,
+        period: Period,
+        kinds: &[Kind],
+        book: &dyn Book,
+        entries: &[Entry],
+    ) -> Result<Self, ReleaseError> {
+        let period = period.with_financial_year(terms.policy.fy_month());
+        let chosen: &[Kind] = if kinds.is_empty() { Kind::ALL } else { kinds };
+        let grain = period.grain();
+        let mut draft = Self {
+            digest: String::new(),
+            period,
+            summaries: Vec::new(),
+            blocked: Vec::new(),
+        };
+        for kind in chosen {
+            if terms
+                .policy
+                .tables(*kind, grain, terms.size)
+                .next()
+                .is_none()
+            {
+                if kinds.is_empty() {
+                    continue;
+                }
+                return Err(ReleaseError::NoTables { kind: *kind, grain });
+            }
+            let series = Series {
+                kind: *kind,
+                period,
+            };
+            let known = ledger::newest(entries, &series).is_some();
+            let sheet = Sheet::fill(terms, series, book)?;
+            if kinds.is_empty() && !known && sheet.is_blank() {
+                continue;
+            }
+            let (summary, mut blocked) = sheet.protect(terms, entries)?;
+            draft.summaries.push(summary);
+            draft.blocked.append(&mut blocked);
+        }
+        draft.digest = digest(terms, &draft.summaries);
+        Ok(draft)
+    }
+}
+
+fn digest(terms: &Terms<'_>, summaries: &[DraftSummary]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(b"counterfoil/draft/v1\n");
+    hasher.update(terms.charter_version.to_be_bytes());
+    for draft in summaries {
+        let replaces = draft
+            .replaces
+            .map_or_else(|| "-".to_owned(), |index| index.to_string());
+        let head = format!(
+            "{}\n{}\n{replaces}\n{}\n{}\n",
+            draft.summary.series,
+            draft.summary.revision,
+            audience_text(&draft.audience),
+            draft.payload.len()
+        );
+        hasher.update(head.as_bytes());
+        hasher.update(&draft.payload);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Returns an audience as the leaf writes it.
+pub fn audience_text(audience: &Audience) -> String {
+    match audience {
+        Audience::Everybody => "*".to_owned(),
+        Audience::Members(members) => members
+            .iter()
+            .map(MemberId::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
+    }
+}
+
+/// The true tables of one series.
+struct Sheet<'a> {
+    series: Series,
+    tables: Vec<TrueTable<'a>>,
+}
+
+struct TrueTable<'a> {
+    spec: &'a TableSpec,
+    axes: Vec<Axis>,
+    tallies: Vec<Tally>,
+    parts: Vec<(Period, Vec<Tally>)>,
+}
+
+impl<'a> Sheet<'a> {
+    /// Counts every table of the series, and of the shorter periods in it, in one pass.
+    fn fill(terms: &Terms<'a>, series: Series, book: &dyn Book) -> Result<Self, ReleaseError> {
+        let specs = terms
+            .policy
+            .tables(series.kind, series.period.grain(), terms.size);
+        let shapes: Vec<(&TableSpec, Vec<Axis>)> = specs
+            .map(|spec| (spec, terms.policy.axes(spec, terms.countries)))
+            .collect();
+        let mut wanted = Vec::new();
+        for (at, (spec, _)) in shapes.iter().enumerate() {
+            let parts = if spec.personal {
+                parts_of(terms, spec, series.period)
+            } else {
+                Vec::new()
+            };
+            wanted.extend(
+                [series.period]
+                    .into_iter()
+                    .chain(parts)
+                    .map(|period| (at, period)),
+            );
+        }
+        let mut countings: Vec<Counting<'_>> = wanted
+            .iter()
+            .map(|(at, period)| {
+                let (spec, axes) = &shapes[*at];
+                Counting::new(request(spec, axes, *period), terms.member)
+            })
+            .collect();
+        each(book, series.kind, &mut |record| {
+            countings
+                .iter_mut()
+                .for_each(|counting| counting.add(&record));
+            Ok(())
+        })?;
+        let counted: Vec<Vec<Tally>> = countings.into_iter().map(Counting::finish).collect();
+
+        let mut tables: Vec<TrueTable<'a>> = shapes
+            .into_iter()
+            .map(|(spec, axes)| TrueTable {
+                spec,
+                axes,
+                tallies: Vec::new(),
+                parts: Vec::new(),
+            })
+            .collect();
+        for ((at, period), tallies) in wanted.into_iter().zip(counted) {
+            if period == series.period {
+                tables[at].tallies = tallies;
+            } else {
+                tables[at].parts.push((period, tallies));
+            }
+        }
+        Ok(Self { series, tables })
+    }
+
+    /// Returns whether nothing of this kind is in the period's tables.
+    fn is_blank(&self) -> bool {
+        let blank = |tally: &Tally| tally.activities == 0 && tally.value.unwrap_or(0) == 0;
+        self.tables
+            .iter()
+            .all(|table| table.tallies.iter().all(blank))
+    }
+
+    fn protect(
+        self,
+        terms: &Terms<'_>,
+        entries: &[Entry],
+    ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
+        let newest = ledger::newest(entries, &self.series);
+        let before = newest.map(shown_by).transpose()?;
+        let personal: Vec<PersonalTable> = self
+            .tables
+            .iter()
+            .filter(|table| table.spec.personal)
+            .map(|table| table.against(self.series, newest, before.as_ref(), entries))
+            .collect();
+        let mut verdicts = protect(&terms.policy.disclosure, &personal).into_iter();
+
+        let mut blocked = Vec::new();
+        let mut truths = Vec::new();
+        let mut tables = Vec::new();
+        for table in self.tables {
+            let cells = if table.spec.personal {
+                // A verdict that is not there shows nothing.
+                let verdict = verdicts.next().unwrap_or_else(|| table.nothing());
+                blocked.extend(verdict.reason.map(|reason| Blocked {
+                    series: self.series,
+                    table: table.spec.id.clone(),
+                    reason,
+                }));
+                truths.push(table.truth(newest, verdict.reason));
+                verdict.cells
+            } else {
+                table.plain()
+            };
+            tables.push(Table {
+                id: table.spec.id.clone(),
+                measure: table.spec.measure,
+                axes: table.axes,
+                cells,
+            });
+        }
+        let unchanged = before
+            .as_ref()
+            .is_some_and(|before| before.tables == tables);
+        let summary = Summary {
+            member: terms.member.clone(),
+            series: self.series,
+            revision: before.map_or(0, |before| before.revision) + 1,
+            charter_version: terms.charter_version,
+            tables,
+        };
+        let draft = DraftSummary {
+            payload: payload::encode(&summary)?,
+            summary,
+            replaces: newest.map(|entry| entry.index),
+            audience: terms.policy.kind(self.series.kind).audience,
+            truths,
+            unchanged,
+        };
+        Ok((draft, blocked))
+    }
+}
+
+impl TrueTable<'_> {
+    fn against(
+        &self,
+        series: Series,
+        newest: Option<&Entry>,
+        before: Option<&Summary>,
+        entries: &[Entry],
+    ) -> PersonalTable {
+        let shown = before
+            .and_then(|summary| summary.tables.iter().find(|table| table.id == self.spec.id))
+            .filter(|table| table.axes == self.axes);
+        let truth = newest.and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
+        let earlier = shown.zip(truth).map(|(shown, truth)| Earlier {
+            tallies: truth.tallies.clone(),
+            cells: shown.cells.clone(),
+        });
+        PersonalTable {
+            measure: self.spec.measure,
+            by: self.spec.by.clone(),
+            tallies: self.tallies.clone(),
+            parts: self
+                .parts
+                .iter()
+                .map(|(_, tallies)| tallies.clone())
+                .collect(),
+            earlier,
+            implied: self.implied(series, entries),
+        }
+    }
+
+    fn is(&self, truth: &Truth) -> bool {
+        truth.measure == self.spec.measure && truth.by == self.spec.by
+    }
+
+    /// Returns what longer periods already shown took this table to be.
+    fn implied(&self, series: Series, entries: &[Entry]) -> Vec<Vec<Tally>> {
+        let longer = newest_of_each(entries).into_iter().filter(|(other, _)| {
+            other.kind == series.kind
+                && other.period != series.period
+                && other.period.covers(series.period)
+        });
+        longer
+            .flat_map(|(_, entry)| entry.truths.iter().filter(|truth| self.is(truth)))
+            .flat_map(|truth| &truth.parts)
+            .filter(|(period, _)| *period == series.period)
+            .map(|(_, tallies)| tallies.clone())
+            .collect()
+    }
+
+    /// Returns what to remember as standing behind the table: for one shown again unchanged, what
+    /// stood behind it then.
+    fn truth(&self, newest: Option<&Entry>, reason: Option<Reason>) -> Truth {
+        let held = newest
+            .filter(|_| reason == Some(Reason::SmallChange))
+            .and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
+        held.cloned().unwrap_or_else(|| Truth {
+            measure: self.spec.measure,
+            by: self.spec.by.clone(),
+            tallies: self.tallies.clone(),
+            parts: self.parts.clone(),
+        })
+    }
+
+    fn plain(&self) -> Vec<Cell> {
+        self.cells(|tally| tally.value.map_or(Figure::Absent, Figure::Exact))
+    }
+
+    fn nothing(&self) -> Verdict {
+        Verdict {
+            cells: self.cells(|_| Figure::Absent),
+            reason: Some(Reason::BelowFloor),
+        }
+    }
+
+    fn cells(&self, figure: impl Fn(&Tally) -> Figure) -> Vec<Cell> {
+        let cell = |tally: &Tally| Cell {
+            figure: figure(tally),
+            uncounted: tally.uncounted,
+        };
+        self.tallies.iter().map(cell).collect()
+    }
+}
+
+const fn request<'t>(spec: &TableSpec, axes: &'t [Axis], period: Period) -> TableRequest<'t> {
+    TableRequest {
+        kind: spec.kind,
+        measure: spec.measure,
+        axes,
+        period,
+        signers: match spec.of {
+            Some(of) => of,
+            None => Of::Organisations,
+        },
+    }
+}
+
+/// Returns the shorter periods for which the same table is published too.
+fn parts_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Vec<Period> {
+    let same = |grain: Grain| {
+        terms
+            .policy
+            .tables(spec.kind, grain, terms.size)
+            .any(|other| other.measure == spec.measure && other.by == spec.by)
+    };
+    let shorter = Grain::ALL
+        .iter()
+        .copied()
+        .filter(|grain| *grain < period.grain() && same(*grain));
+    shorter
+        .flat_map(|grain| period.split(grain, terms.policy.fy_month()))
+        .filter(|part| *part != period)
+        .collect()
+}
+
+fn newest_of_each(entries: &[Entry]) -> BTreeMap<Series, &Entry> {
+    entries
+        .iter()
+        .filter(|entry| entry.payload.is_some())
+        .filter_map(|entry| Some((entry.series.as_deref()?.parse().ok()?, entry)))
+        .collect()
+}
+
+/// Returns what an earlier release said.
+fn shown_by(entry: &Entry) -> Result<Summary, ReleaseError> {
+    let bytes = entry.payload.as_ref().map_or(&[][..], Payload::bytes);
+    Ok(payload::decode(bytes)?)
+}

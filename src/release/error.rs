@@ -1,0 +1,55 @@
+//! Why something stays inside.
+
+use crate::model::{Grain, Kind};
+use crate::store::StoreError;
+use crate::store::replica::ReplicaError;
+use crate::wire::payload::PayloadError;
+
+/// Why a release did not happen. Nothing has left when one of these is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The plan has no table of this kind at this grain for a member of this size.
+    #[error("the charter's plan has no {kind} table by {grain} for this member")]
+    NoTables {
+        /// Kind asked for.
+        kind: Kind,
+        /// Grain asked for.
+        grain: Grain,
+    },
+    /// No draft has this digest.
+    #[error("no draft has this digest")]
+    UnknownDraft,
+    /// Records, charter or releases changed after the preview.
+    #[error("something changed since this draft was previewed")]
+    StaleDraft,
+    /// The own log may be behind what peers have seen.
+    #[error("this node may be behind its own log: {0}")]
+    UnsureOfHead(String),
+    /// Ledger and log contradict each other.
+    #[error("the ledger holds a leaf {index} that is not the log's")]
+    LedgerMismatch {
+        /// Which leaf.
+        index: u64,
+    },
+    /// A ledger entry cannot be read or written.
+    #[error("the ledger cannot be read")]
+    Ledger(#[source] serde_json::Error),
+    /// A status was asked for a series that has a summary.
+    #[error("{0} has a summary already; a status says that there is none")]
+    HasSummary(String),
+    /// A payload cannot be made or read.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log in the store cannot be grown.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// A leaf or checkpoint could not be made.
+    #[error("{0}")]
+    Log(String),
+    /// The records could not be read.
+    #[error(transparent)]
+    Record(#[from] crate::record::RecordError),
+}

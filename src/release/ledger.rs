@@ -1,0 +1,176 @@
+//! What was let out, with what truly stood behind it. Sealed in the private database.
+//!
+//! An entry holds leaf, payload and salt, so that after a crash the log can be brought level with
+//! it, byte for byte; and the true cells of personal tables, so that the next release can be held
+//! against them.
+
+use serde::{Deserialize, Serialize};
+
+use super::ReleaseError;
+use crate::model::{Dimension, Kind, Measure, Period, Series, Tally};
+use crate::store::{Changes, PrivateStore, SaltedPayload};
+
+/// The part of the private database that holds the ledger.
+const SPACE: u8 = 0x10;
+
+/// The part that holds what previewed drafts were about.
+const DRAFT_SPACE: u8 = 0x11;
+
+/// How many previewed drafts are remembered.
+const DRAFTS: usize = 256;
+
+/// One leaf of the member's own log as it was, or is about to be, appended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where in the log it stands.
+    pub index: u64,
+    /// The leaf's text.
+    pub leaf: String,
+    /// What a summary's leaf commits to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+    /// What it is about, where it is a summary or a status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// What truly stood behind the personal tables.
+    #[serde(default)]
+    pub truths: Vec<Truth>,
+}
+
+/// The salt and exact bytes of a payload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Payload {
+    salt: [u8; 32],
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    /// Returns the exact bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<SaltedPayload> for Payload {
+    fn from(payload: SaltedPayload) -> Self {
+        Self {
+            salt: payload.salt,
+            bytes: payload.payload,
+        }
+    }
+}
+
+impl From<Payload> for SaltedPayload {
+    fn from(payload: Payload) -> Self {
+        Self {
+            salt: payload.salt,
+            payload: payload.bytes,
+        }
+    }
+}
+
+/// A personal table as it truly was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Truth {
+    /// What is counted.
+    pub measure: Measure,
+    /// What it is split by.
+    pub by: Vec<Dimension>,
+    /// The true cells.
+    pub tallies: Vec<Tally>,
+    /// The true cells of the shorter periods in it that the plan also publishes.
+    pub parts: Vec<(Period, Vec<Tally>)>,
+}
+
+/// The ledger in the private database.
+#[derive(Clone, Copy, Debug)]
+pub struct Ledger<'a>(pub &'a PrivateStore);
+
+impl Ledger<'_> {
+    /// Writes entries durably. Entries already at those indices are replaced.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn write(self, entries: &[Entry]) -> Result<(), ReleaseError> {
+        let mut changes = Changes::new();
+        for entry in entries {
+            let bytes = serde_json::to_vec(entry).map_err(ReleaseError::Ledger)?;
+            changes.put(SPACE, &entry.index.to_be_bytes(), bytes);
+        }
+        Ok(self.0.apply(changes)?)
+    }
+
+    /// Returns every entry, in the order of the log.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn entries(self) -> Result<Vec<Entry>, ReleaseError> {
+        self.0
+            .scan(SPACE, &[])
+            .map(|row| {
+                let (_, bytes) = row?;
+                serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger)
+            })
+            .collect()
+    }
+}
+
+impl Ledger<'_> {
+    /// Remembers what a previewed digest was about. Only the newest ones are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remember(
+        self,
+        digest: &str,
+        period: Period,
+        kinds: &[Kind],
+    ) -> Result<(), ReleaseError> {
+        let mut drafts = self.drafts()?;
+        drafts.retain(|draft| draft.digest != digest);
+        drafts.push(Remembered {
+            digest: digest.to_owned(),
+            period,
+            kinds: kinds.to_vec(),
+        });
+        let surplus = drafts.len().saturating_sub(DRAFTS);
+        let bytes = serde_json::to_vec(&drafts[surplus..]).map_err(ReleaseError::Ledger)?;
+        let mut changes = Changes::new();
+        changes.put(DRAFT_SPACE, &[], bytes);
+        Ok(self.0.apply(changes)?)
+    }
+
+    /// Returns what a previewed digest was about.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn remembered(self, digest: &str) -> Result<Option<(Period, Vec<Kind>)>, ReleaseError> {
+        let drafts = self.drafts()?;
+        let found = drafts.into_iter().find(|draft| draft.digest == digest);
+        Ok(found.map(|draft| (draft.period, draft.kinds)))
+    }
+
+    fn drafts(self) -> Result<Vec<Remembered>, ReleaseError> {
+        match self.0.get(DRAFT_SPACE, &[])? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// A draft somebody looked at.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    digest: String,
+    period: Period,
+    kinds: Vec<Kind>,
+}
+
+/// Returns the newest entry with a payload for a series.
+pub fn newest<'e>(entries: &'e [Entry], series: &Series) -> Option<&'e Entry> {
+    let series = series.to_string();
+    entries
+        .iter()
+        .rev()
+        .find(|entry| entry.payload.is_some() && entry.series.as_deref() == Some(&series))
+}

@@ -1,0 +1,25 @@
+//! The one door from records to the log: tabulate, protect, preview, append, sign.
+//!
+//! - [`draft`]: what would leave for a period, to the byte.
+//! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
+//! - [`publish`]: letting a draft out, and what a crash left half done.
+//! - [`keys`]: the member's own keys.
+//! - [`plane`]: the private plane, locked or open.
+//! - [`error`]: why something stays inside.
+//!
+//! Invariant: the ledger entry is on the disk before its leaf is, and the leaf and its signed
+//! checkpoint are on the disk before anyone is told.
+//!
+//! This is the only room that may see both [`crate::record`] and [`crate::log`].
+
+pub mod draft;
+pub mod error;
+pub mod keys;
+pub mod ledger;
+pub mod plane;
+pub mod publish;
+
+pub use draft::{Draft, Terms};
+pub use error::ReleaseError;
+pub use plane::{Opened, PlaneError, PrivatePlane};
+pub use publish::{Door, Published};

@@ -1,0 +1,143 @@
+//! From what the store holds to what reports are computed over.
+
+use super::columns::{Columns, Entry, IngestError, Status};
+use super::consortium::{Consortium, Member};
+use crate::charter::{Charter, policy};
+use crate::log::leaf;
+use crate::log::{Leaf, LeafError};
+use crate::model::MemberId;
+use crate::store::{self, Payload};
+use crate::wire::payload::{self, PayloadError};
+
+/// Why something stored could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// A stored leaf cannot be read.
+    #[error("stored leaf {index} of {member}: {cause}")]
+    Leaf {
+        /// Whose log.
+        member: MemberId,
+        /// Which leaf.
+        index: u64,
+        /// Why.
+        cause: LeafError,
+    },
+    /// A stored payload cannot be read.
+    #[error("stored payload {index} of {member}: {cause}")]
+    Payload {
+        /// Whose log.
+        member: MemberId,
+        /// Which leaf.
+        index: u64,
+        /// Why.
+        cause: PayloadError,
+    },
+    /// What it says does not fit.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+}
+
+/// Takes in a leaf with what is held of its payload. Leaves that are about no series change
+/// nothing here.
+///
+/// # Errors
+/// When leaf or payload is not what it was when it was stored.
+pub fn leaf(
+    columns: &mut Columns,
+    member: &MemberId,
+    index: u64,
+    stored: &store::Entry,
+) -> Result<(), FeedError> {
+    let leaf = Leaf::parse(&stored.leaf).map_err(|cause| FeedError::Leaf {
+        member: member.clone(),
+        index,
+        cause,
+    })?;
+    let entry = match leaf {
+        Leaf::Summary {
+            series,
+            revision,
+            date,
+            audience,
+            ..
+        } => Entry::Summary {
+            series,
+            revision,
+            date,
+            audience: match audience.members() {
+                None => policy::Audience::Everybody,
+                Some(members) => policy::Audience::Members(members.iter().cloned().collect()),
+            },
+        },
+        Leaf::Status {
+            series,
+            status,
+            date,
+        } => Entry::Status {
+            series,
+            status: match status {
+                leaf::Status::Nil => Status::Nil,
+                leaf::Status::Excused => Status::Excused,
+                leaf::Status::Withheld => Status::Withheld,
+            },
+            date,
+        },
+        Leaf::Recall { index, .. } => Entry::Recall { index },
+        Leaf::Revoke { .. } => return Ok(()),
+    };
+    let summary = decode(member, index, stored)?;
+    Ok(columns.ingest(member, index, &entry, summary.as_ref())?)
+}
+
+/// Takes in a payload that came after its leaf.
+///
+/// # Errors
+/// As [`leaf`].
+pub fn payload(
+    columns: &mut Columns,
+    member: &MemberId,
+    index: u64,
+    stored: &store::Entry,
+) -> Result<(), FeedError> {
+    match decode(member, index, stored)? {
+        Some(summary) => Ok(columns.ingest_payload(member, index, &summary)?),
+        None => Ok(()),
+    }
+}
+
+fn decode(
+    member: &MemberId,
+    index: u64,
+    stored: &store::Entry,
+) -> Result<Option<crate::model::Summary>, FeedError> {
+    let Payload::Here(salted) = &stored.payload else {
+        return Ok(None);
+    };
+    payload::decode(&salted.payload)
+        .map(Some)
+        .map_err(|cause| FeedError::Payload {
+            member: member.clone(),
+            index,
+            cause,
+        })
+}
+
+/// Returns what reports must know of a charter.
+pub fn consortium(charter: &Charter) -> Consortium {
+    let members = charter.members().iter().map(|member| Member {
+        id: member.id.clone(),
+        name: member.name.clone(),
+        size: member.size,
+        countries: member.countries.clone(),
+        relay: member.log_key.is_none(),
+        joined: member.joined,
+        left: member.left,
+    });
+    Consortium {
+        id: charter.consortium().clone(),
+        version: charter.version(),
+        since: charter.since(),
+        policy: charter.policy().clone(),
+        members: members.collect(),
+    }
+}

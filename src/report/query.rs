@@ -1,0 +1,131 @@
+//! One query answered.
+//!
+//! The bounds of a row cover exactly its `members`: those with at least one figure in it. Where
+//! such a member lacks another figure the row needs, nothing bounds the row from above. Members
+//! with no figure at all are not in it; the coverage says why. A `nil` status is a figure: an
+//! exact 0, or for tables about persons under a charter that hides their existence, the interval
+//! every count below the floor has, so that a nil period looks like any other small one.
+//!
+//! An answer is partial when an expected summary is missing, excused, withheld or recalled, or
+//! when it is reported but its payload, or the table in it, is not here. Members whose size class
+//! publishes no such table are not expected.
+
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
+use super::answer::Answer;
+use super::ask::Ask;
+use super::columns::Columns;
+use super::consortium::{Asker, Consortium};
+use super::error::ReportError;
+use super::gaps::Covers;
+use super::grid::Grid;
+use super::{notes, slots};
+use crate::model::{Cell, Figure, Kind, Measure};
+use crate::wire;
+
+/// Answers one query.
+///
+/// # Errors
+/// When a word is not known, no table answers, or the answer would be partial and that is not
+/// allowed.
+pub fn query(
+    columns: &Columns,
+    consortium: &Consortium,
+    asker: &Asker,
+    request: &wire::QueryRequest,
+) -> Result<wire::QueryResponse, ReportError> {
+    let ask = Ask::read(columns, consortium, asker, request)?;
+    let (mut rows, covers) = figures(columns, consortium, &ask)?;
+    let doubles = doubles(columns, consortium, asker, &ask);
+    notes::attach(&ask, doubles, &mut rows);
+    Ok(wire::QueryResponse {
+        query: Some(ask.to_wire()),
+        as_of: Some(as_of(columns, consortium, &ask)),
+        rows,
+        coverage: Some(covers.respond(&ask)),
+        decimals: ask.measure.decimals(),
+    })
+}
+
+fn figures(
+    columns: &Columns,
+    consortium: &Consortium,
+    ask: &Ask<'_>,
+) -> Result<(Vec<wire::Row>, Covers), ReportError> {
+    let found = slots::find(columns, ask);
+    let covers = Covers::new(columns, consortium, ask, &found);
+    covers.refuse_partial(ask)?;
+    let grid = Grid::new(columns, consortium, ask, &found)?;
+    let nil = nil_figure(consortium, ask);
+    let answer = Answer::new(columns, ask, &found, &grid, &covers, nil)?;
+    Ok((answer.rows()?, covers))
+}
+
+/// Returns questions about advocacy that two networks may have reported without naming a lead.
+fn doubles(
+    columns: &Columns,
+    consortium: &Consortium,
+    asker: &Asker,
+    ask: &Ask<'_>,
+) -> Vec<String> {
+    if ask.kind != Kind::AdvocacyAction || ask.members.len() < 2 {
+        return Vec::new();
+    }
+    let rows = |measure: Measure, by: &[&str]| {
+        let request = wire::QueryRequest {
+            measure: measure.to_string(),
+            by: by.iter().map(|name| (*name).to_owned()).collect(),
+            r#where: Vec::new(),
+            allow_partial: true,
+            ..ask.to_wire()
+        };
+        let ask = Ask::read(columns, consortium, asker, &request)?;
+        figures(columns, consortium, &ask).map(|(rows, _)| rows)
+    };
+    // A plan without these tables, or too large an answer, leaves nothing to ask about.
+    match (
+        rows(Measure::Activities, &["member", "period", "action_type"]),
+        rows(Measure::ActivitiesJoined, &["member", "period"]),
+    ) {
+        (Ok(activities), Ok(joined)) => notes::doubles(consortium, &activities, &joined),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns what a period in which nothing happened counts as.
+fn nil_figure(consortium: &Consortium, ask: &Ask<'_>) -> Cell {
+    let floor = &consortium.policy.disclosure;
+    let hidden = floor.hide_existence && ask.tables.iter().any(|table| table.personal);
+    Cell {
+        figure: if hidden {
+            Figure::Interval {
+                lower: 0,
+                upper: i64::from(floor.min_cell) - 1,
+            }
+        } else {
+            Figure::Exact(0)
+        },
+        uncounted: 0,
+    }
+}
+
+fn as_of(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> wire::AsOf {
+    let checkpoints = consortium.publishers().map(|member| {
+        let head = columns.head(&member.id);
+        // A log nothing is held of is the empty tree: RFC 6962 §2.1.
+        let root_hash = head.map_or_else(|| Sha256::digest(b"").into(), |head| head.root_hash);
+        let cosigners = head.map_or(&[][..], |head| &head.cosigned_by);
+        wire::CheckpointRef {
+            member: member.id.to_string(),
+            tree_size: head.map_or(0, |head| head.tree_size),
+            root_hash: base64::engine::general_purpose::STANDARD.encode(root_hash),
+            cosigned_by: cosigners.iter().map(ToString::to_string).collect(),
+        }
+    });
+    wire::AsOf {
+        date: ask.at.to_string(),
+        charter_version: consortium.version,
+        checkpoints: checkpoints.collect(),
+    }
+}

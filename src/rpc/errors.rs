@@ -1,0 +1,178 @@
+//! Every room's errors as what a caller is told: the one place where they are translated.
+
+use tonic::Status;
+
+use super::client::CallError;
+use super::plane;
+use super::status::status;
+use crate::charter::CharterError;
+use crate::identity::ca::CaError;
+use crate::record::RecordError;
+use crate::release::keys::KeysError;
+use crate::release::{PlaneError, ReleaseError};
+use crate::report::ReportError;
+use crate::store::StoreError;
+
+/// An error with the word and the hint it is told with.
+pub trait Told: std::error::Error + Sized {
+    /// Returns the word for programs and what to do about it.
+    fn word(&self) -> (&'static str, &'static str);
+
+    /// Returns the error as a command shows it.
+    fn call_error(self) -> CallError {
+        CallError::from(self.told())
+    }
+
+    /// Returns the status a caller gets. What the operator must know is logged.
+    fn told(self) -> Status {
+        let (code, hint) = self.word();
+        let message = whole_message(&self);
+        if code == "internal" {
+            tracing::error!(error = %message, "call failed");
+        }
+        status(code, message, hint)
+    }
+}
+
+/// Returns an error with its causes, in one line.
+fn whole_message(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_message = inner.to_string();
+        if !message.contains(&inner_message) {
+            message.push_str(": ");
+            message.push_str(&inner_message);
+        }
+        cause = inner.source();
+    }
+    message.replace(['\n', '\r'], " ")
+}
+
+impl Told for StoreError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::WrongPassphrase => ("passphrase", "check the passphrase and try again"),
+            Self::DiskFull { .. } => ("disk_full", "make room on the disk and try again"),
+            Self::InUse { .. } => ("in_use", "stop the other process, or use its socket"),
+            Self::NotWritable { .. } => (
+                "config",
+                "give the directory to the user that runs the node",
+            ),
+            Self::Frozen { .. } => ("equivocation", "see `counterfoil health`"),
+            Self::NoLeaf { .. } => (
+                "not_found",
+                "see `counterfoil release list` or `report --provenance`",
+            ),
+            Self::Erased { .. } => ("recalled", "ask for a leaf that was not recalled"),
+            _ => ("internal", "see the node's log"),
+        }
+    }
+}
+
+impl Told for RecordError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotFound { .. } => ("not_found", "`counterfoil record list` shows what there is"),
+            Self::SourceTaken { .. } => ("exists", "edit the record that has it"),
+            Self::Store(error) => error.word(),
+            Self::Damaged { .. } => ("internal", "see the node's log"),
+            _ => ("invalid", "nothing was changed; mend it and try again"),
+        }
+    }
+}
+
+impl Told for PlaneError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Locked => (
+                "locked",
+                "run `counterfoil unlock`, or give --passphrase-file",
+            ),
+            Self::Relay => ("relay", "run this on a member's node"),
+            Self::Store(error) => error.word(),
+            Self::Keys(error) => error.word(),
+        }
+    }
+}
+
+impl Told for KeysError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Store(error) => error.word(),
+            _ => ("internal", "see the node's log"),
+        }
+    }
+}
+
+impl Told for CaError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::BadLifetime { .. } => ("invalid", "give --days a number above 0"),
+            _ => ("internal", "check the system's clock"),
+        }
+    }
+}
+
+impl Told for ReleaseError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoTables { .. } => (
+                "no_such_table",
+                "choose a period the plan has, such as 2018Q1 or 2018",
+            ),
+            Self::UnknownDraft => ("not_found", "run `counterfoil release preview` first"),
+            Self::StaleDraft => ("changed", "preview again, look, and publish the new digest"),
+            Self::UnsureOfHead(_) => (
+                "unsure_head",
+                "sync with a peer first: `counterfoil peer sync`",
+            ),
+            Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
+            Self::Store(error) => error.word(),
+            Self::Record(error) => error.word(),
+            _ => ("internal", "see the node's log"),
+        }
+    }
+}
+
+impl Told for CharterError {
+    fn word(&self) -> (&'static str, &'static str) {
+        (
+            "charter",
+            "nothing was changed; mend the file and try again",
+        )
+    }
+}
+
+impl Told for ReportError {
+    fn word(&self) -> (&'static str, &'static str) {
+        (self.code(), self.hint())
+    }
+}
+
+impl Told for plane::PlaneError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoCharter => (
+                "no_charter",
+                "apply the consortium's charter: `counterfoil charter apply FILE`",
+            ),
+            Self::Store(error) => error.word(),
+            Self::Report(error) => error.word(),
+            Self::Charter(error) => error.word(),
+            Self::Refused(_) => ("charter", "the charter in force stays; nothing was changed"),
+            Self::OtherConsortium { .. } | Self::NotNamed(_) => {
+                ("charter", "apply the charter that names this node's card")
+            }
+            Self::NoLeaf { .. } => (
+                "not_found",
+                "`counterfoil report --provenance` names the leaves",
+            ),
+            Self::Recalled { .. } => (
+                "recalled",
+                "its leaf stays in the log; nothing can be shown of it",
+            ),
+            Self::Feed(_) | Self::Damaged(_) => ("internal", "see the node's log"),
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! The public plane of one node: what its services for peers and coordinators may see.
+//!
+//! It is fed by arrivals: before an answer, what came into the store since the last one is taken
+//! into the report's columns and the revocations.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::tls::{OwnCert, TrustSource};
+use crate::charter::chain::Offered;
+use crate::charter::{Chain, Charter, CharterError, CharterNote, Refusal};
+use crate::clock::Clock;
+use crate::identity::WitnessKey;
+use crate::log::proof::Opening;
+use crate::log::{Leaf, SignedCheckpoint, TlogProof};
+use crate::model::{ConsortiumId, MemberId};
+use crate::report::feed::{self, FeedError};
+use crate::report::{Asker, Columns, Consortium, Head, ReportError};
+use crate::store::replica::Replica;
+use crate::store::{Arrival, Change, Payload, PublicStore, StoreError};
+use crate::wire;
+
+/// How many arrivals are read at once.
+const ARRIVALS: usize = 1024;
+
+/// Why the public plane has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaneError {
+    /// No charter was applied yet.
+    #[error("this node has no charter yet")]
+    NoCharter,
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored leaf or payload is not what it was.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A charter cannot be read.
+    #[error(transparent)]
+    Charter(#[from] CharterError),
+    /// A charter is not valid after those before it.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A charter of another consortium.
+    #[error("this node belongs to {ours}, and the charter is of {theirs}")]
+    OtherConsortium {
+        /// Ours.
+        ours: ConsortiumId,
+        /// Theirs.
+        theirs: ConsortiumId,
+    },
+    /// A charter that does not name this node's member with this node's keys.
+    #[error("the charter does not name {0} with this node's keys")]
+    NotNamed(MemberId),
+    /// No such leaf, or not one the caller may see.
+    #[error("{member} has no leaf {index} that can be shown")]
+    NoLeaf {
+        /// Whose log.
+        member: MemberId,
+        /// Which leaf.
+        index: u64,
+    },
+    /// The payload was taken back.
+    #[error("the payload of leaf {index} was recalled and erased")]
+    Recalled {
+        /// Which leaf.
+        index: u64,
+    },
+    /// What is stored does not hang together.
+    #[error("{0}")]
+    Damaged(String),
+    /// A query has no answer.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+/// The public plane of one node.
+#[derive(Debug)]
+pub struct PublicPlane {
+    /// Logs, charters, cursors.
+    pub store: Arc<PublicStore>,
+    /// The member as its card has it.
+    pub me: crate::charter::Member,
+    /// The certificate shown to peers.
+    pub own_cert: Arc<OwnCert>,
+    /// The key that cosigns.
+    pub witness: WitnessKey,
+    /// The time.
+    pub clock: Clock,
+    in_force: RwLock<Option<InForce>>,
+    seen: Mutex<Seen>,
+    revoked: RwLock<HashSet<(MemberId, [u8; 32])>>,
+    changes: watch::Sender<u64>,
+}
+
+/// The charter's versions, and the one that counts.
+#[derive(Clone, Debug)]
+struct InForce {
+    chain: Chain,
+    charter: Arc<Charter>,
+}
+
+impl From<Chain> for InForce {
+    fn from(chain: Chain) -> Self {
+        Self {
+            charter: Arc::new(chain.current().clone()),
+            chain,
+        }
+    }
+}
+
+/// What was taken in from the store so far.
+#[derive(Debug, Default)]
+struct Seen {
+    arrival: u64,
+    columns: Columns,
+    frozen: BTreeSet<String>,
+}
+
+impl PublicPlane {
+    /// Opens the public plane: reads the charters and takes in what the store holds.
+    ///
+    /// # Errors
+    /// When a stored charter does not follow from those before it, or the store cannot be read.
+    pub fn open(
+        store: Arc<PublicStore>,
+        me: crate::charter::Member,
+        witness: WitnessKey,
+        clock: Clock,
+    ) -> Result<Self, PlaneError> {
+        let in_force = stored_chain(&store)?.map(InForce::from);
+        let plane = Self {
+            store,
+            me,
+            own_cert: OwnCert::empty(),
+            witness,
+            clock,
+            in_force: RwLock::new(in_force),
+            seen: Mutex::default(),
+            revoked: RwLock::default(),
+            changes: watch::Sender::new(0),
+        };
+        plane.catch_up()?;
+        Ok(plane)
+    }
+
+    /// Returns the charter in force.
+    ///
+    /// # Errors
+    /// [`PlaneError::NoCharter`].
+    pub fn charter(&self) -> Result<Arc<Charter>, PlaneError> {
+        let in_force = self.in_force.read().unwrap_or_else(PoisonError::into_inner);
+        let in_force = in_force.as_ref().ok_or(PlaneError::NoCharter)?;
+        Ok(Arc::clone(&in_force.charter))
+    }
+
+    /// Returns the charter versions and what is known of them.
+    pub fn chain(&self) -> Option<Chain> {
+        let in_force = self.in_force.read().unwrap_or_else(PoisonError::into_inner);
+        in_force.as_ref().map(|in_force| in_force.chain.clone())
+    }
+
+    /// Takes in a charter version, from several copies with different signatures or one; returns
+    /// its state. Durable when it returns.
+    ///
+    /// # Errors
+    /// When it is not valid after the versions before it; then nothing changes.
+    pub fn submit<B: AsRef<[u8]>>(&self, copies: &[B]) -> Result<wire::CharterState, PlaneError> {
+        let note = CharterNote::merge(copies)?;
+        let mut in_force = self
+            .in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*in_force {
+            Some(ours) => same_consortium(&ours.charter, note.charter())?,
+            None => self.check_named(note.charter())?,
+        }
+        let version = u64::from(note.charter().version());
+        let (next, offered) = match &*in_force {
+            None => (Chain::found(note.clone())?, Offered::Next),
+            Some(ours) => {
+                let mut next = ours.chain.clone();
+                let offered = next.offer(note.clone())?;
+                (next, offered)
+            }
+        };
+        match offered {
+            Offered::Conflict => {
+                self.store
+                    .put_conflict(version, note.to_string().as_bytes())?;
+            }
+            Offered::Known | Offered::Next => {
+                let stored = next.version(note.charter().version()).unwrap_or(&note);
+                self.store
+                    .put_charter(version, stored.to_string().as_bytes())?;
+            }
+        }
+        self.store.commit()?;
+        let state = next.verified().to_state(next.current());
+        *in_force = Some(next.into());
+        drop(in_force);
+        self.trust_changed();
+        Ok(state)
+    }
+
+    /// A founding charter must name this member with the keys it has; a relay or member that is
+    /// to join later is not in it, and keeps what it gets.
+    fn check_named(&self, charter: &Charter) -> Result<(), PlaneError> {
+        match charter.member(&self.me.id) {
+            Some(member)
+                if member.log_key == self.me.log_key
+                    && member.witness_key == self.me.witness_key =>
+            {
+                Ok(())
+            }
+            _ => Err(PlaneError::NotNamed(self.me.id.clone())),
+        }
+    }
+
+    /// Takes in what came into the store since the last time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn catch_up(&self) -> Result<(), PlaneError> {
+        self.caught_up().map(drop)
+    }
+
+    fn caught_up(&self) -> Result<MutexGuard<'_, Seen>, PlaneError> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(charter) = self.charter() else {
+            return Ok(seen);
+        };
+        loop {
+            let arrivals = self.store.arrivals_after(seen.arrival, ARRIVALS)?;
+            let Some(last) = arrivals.last() else {
+                return Ok(seen);
+            };
+            let last = last.number;
+            for Arrival { change, .. } in arrivals {
+                self.take_in(&charter, &mut seen, &change)?;
+            }
+            seen.arrival = last;
+        }
+    }
+
+    fn take_in(
+        &self,
+        charter: &Charter,
+        seen: &mut Seen,
+        change: &Change,
+    ) -> Result<(), PlaneError> {
+        match change {
+            Change::Leaves { origin, from, to } => {
+                let Some(member) = charter.member_of_origin(origin) else {
+                    return Ok(());
+                };
+                for row in self.store.entries(origin, *from..*to)? {
+                    let (index, entry) = row?;
+                    if let Ok(Leaf::Revoke { spki, .. }) = Leaf::parse(&entry.leaf) {
+                        self.revoke(&member.id, spki.0);
+                        continue;
+                    }
+                    feed::leaf(&mut seen.columns, &member.id, index, &entry)?;
+                }
+            }
+            Change::Payload { origin, index } => {
+                if let Some(member) = charter.member_of_origin(origin)
+                    && let Some(entry) = self.store.entry(origin, *index)?
+                {
+                    feed::payload(&mut seen.columns, &member.id, *index, &entry)?;
+                }
+            }
+            Change::Head { origin } => self.take_in_head(charter, &mut seen.columns, origin)?,
+            Change::Frozen { origin } => {
+                seen.frozen.insert(origin.clone());
+            }
+            Change::Charter { .. } | Change::Conflict { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn take_in_head(
+        &self,
+        charter: &Charter,
+        columns: &mut Columns,
+        origin: &str,
+    ) -> Result<(), PlaneError> {
+        let (Some(member), Some(log)) = (charter.member_of_origin(origin), self.store.log(origin)?)
+        else {
+            return Ok(());
+        };
+        let Some(signed) = log
+            .head
+            .and_then(|head| SignedCheckpoint::parse(head.note.as_bytes()).ok())
+        else {
+            return Ok(());
+        };
+        let (names, keys): (Vec<&MemberId>, Vec<_>) =
+            charter.witnesses_of(&member.id).into_iter().unzip();
+        let cosigned = signed.cosignatures(&keys).unwrap_or_default();
+        let by = |name| {
+            keys.iter()
+                .position(|key| key.name() == name)
+                .map(|at| names[at].clone())
+        };
+        columns.set_head(
+            &member.id,
+            Head {
+                tree_size: signed.checkpoint().size,
+                root_hash: signed.checkpoint().root.0,
+                cosigned_by: cosigned.iter().filter_map(|one| by(&one.name)).collect(),
+            },
+        );
+        Ok(())
+    }
+
+    fn revoke(&self, member: &MemberId, spki: [u8; 32]) {
+        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        if revoked.insert((member.clone(), spki)) {
+            drop(revoked);
+            self.trust_changed();
+        }
+    }
+
+    fn trust_changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Answers a query in the name of a member, or of this node's own user.
+    ///
+    /// # Errors
+    /// When there is no charter, or the query has no answer.
+    pub fn query(
+        &self,
+        reader: Option<MemberId>,
+        request: &wire::QueryRequest,
+    ) -> Result<wire::QueryResponse, PlaneError> {
+        let consortium = self.consortium_now()?;
+        let seen = self.caught_up()?;
+        Ok(crate::report::query(
+            &seen.columns,
+            &consortium,
+            &self.asker(reader),
+            request,
+        )?)
+    }
+
+    /// Answers who has reported, in the name of a member, or of this node's own user.
+    ///
+    /// # Errors
+    /// When there is no charter, or the request cannot be understood.
+    pub fn coverage(
+        &self,
+        reader: Option<MemberId>,
+        request: &wire::CoverageRequest,
+    ) -> Result<wire::CoverageResponse, PlaneError> {
+        let consortium = self.consortium_now()?;
+        let seen = self.caught_up()?;
+        Ok(crate::report::coverage(
+            &seen.columns,
+            &consortium,
+            &self.asker(reader),
+            request,
+        )?)
+    }
+
+    /// Returns the logs whose owner signed two histories.
+    pub fn frozen_logs(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.frozen.iter().cloned().collect()
+    }
+
+    /// Returns one leaf with everything it takes to check it offline, for a reader or for this
+    /// node's own user.
+    ///
+    /// # Errors
+    /// When there is no such leaf, its payload is not here, was recalled, or is not the reader's
+    /// to see.
+    pub fn prove(
+        &self,
+        reader: Option<&MemberId>,
+        member: &MemberId,
+        index: u64,
+    ) -> Result<wire::ProveResponse, PlaneError> {
+        let charter = self.charter()?;
+        let none = || PlaneError::NoLeaf {
+            member: member.clone(),
+            index,
+        };
+        let origin = charter.origin(member);
+        let log = self.store.log(&origin)?.ok_or_else(none)?;
+        let head = log.head.filter(|head| index < head.size).ok_or_else(none)?;
+        let entry = self.store.entry(&origin, index)?.ok_or_else(none)?;
+        let leaf = Leaf::parse(&entry.leaf).map_err(|_| none())?;
+        if let (Leaf::Summary { audience, .. }, Some(reader)) = (&leaf, reader)
+            && !audience.includes(reader)
+        {
+            return Err(none());
+        }
+        let opening = match (&leaf, entry.payload) {
+            (_, Payload::Here(salted)) => Some(Opening {
+                salt: salted.salt,
+                payload: salted.payload,
+            }),
+            (_, Payload::Erased) => return Err(PlaneError::Recalled { index }),
+            (Leaf::Summary { .. }, _) => return Err(none()),
+            _ => None,
+        };
+        let path = Replica::new(&self.store, &origin)
+            .inclusion(index, head.size)
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        let signed = SignedCheckpoint::parse(head.note.as_bytes())
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        let proof = TlogProof::new(&entry.leaf, opening.as_ref(), index, path, &signed)
+            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        Ok(wire::ProveResponse {
+            document: proof.to_string(),
+            status: self.status_of(member, &leaf, index)?.to_owned(),
+        })
+    }
+
+    /// Returns whether a later leaf stands in a leaf's place.
+    fn status_of(
+        &self,
+        member: &MemberId,
+        leaf: &Leaf,
+        index: u64,
+    ) -> Result<&'static str, PlaneError> {
+        let Some(series) = leaf.series() else {
+            return Ok("current");
+        };
+        let history = self.caught_up()?.columns.history(member, series);
+        let superseded = history
+            .iter()
+            .any(|release| release.leaf_index == index && release.superseded_by.is_some());
+        Ok(if superseded { "superseded" } else { "current" })
+    }
+
+    /// Runs `with` on everything taken in, with the consortium as it is now.
+    ///
+    /// # Errors
+    /// When there is no charter, or as `with` does.
+    pub fn with_columns<T>(
+        &self,
+        with: impl FnOnce(&Columns, &Consortium, &Asker) -> Result<T, ReportError>,
+    ) -> Result<T, PlaneError> {
+        let consortium = self.consortium_now()?;
+        let seen = self.caught_up()?;
+        Ok(with(&seen.columns, &consortium, &self.asker(None))?)
+    }
+
+    fn consortium_now(&self) -> Result<Consortium, PlaneError> {
+        Ok(feed::consortium(&*self.charter()?))
+    }
+
+    fn asker(&self, reader: Option<MemberId>) -> Asker {
+        Asker {
+            today: self.clock.today(),
+            reader,
+        }
+    }
+}
+
+fn same_consortium(ours: &Charter, theirs: &Charter) -> Result<(), PlaneError> {
+    if ours.consortium() == theirs.consortium() {
+        return Ok(());
+    }
+    Err(PlaneError::OtherConsortium {
+        ours: ours.consortium().clone(),
+        theirs: theirs.consortium().clone(),
+    })
+}
+
+fn stored_chain(store: &PublicStore) -> Result<Option<Chain>, PlaneError> {
+    let mut chain: Option<Chain> = None;
+    let mut offer = |bytes: &[u8]| -> Result<(), PlaneError> {
+        let note = CharterNote::parse(bytes)?;
+        match &mut chain {
+            None => chain = Some(Chain::found(note)?),
+            Some(chain) => {
+                chain.offer(note)?;
+            }
+        }
+        Ok(())
+    };
+    for stored in store.charters() {
+        offer(&stored?.1)?;
+    }
+    for (_, bytes) in store.conflicts(None)? {
+        offer(&bytes)?;
+    }
+    Ok(chain)
+}
+
+impl TrustSource for PublicPlane {
+    fn consortium(&self) -> Option<ConsortiumId> {
+        self.charter()
+            .ok()
+            .map(|charter| charter.consortium().clone())
+    }
+
+    fn authorities(&self, member: &MemberId) -> Vec<Vec<u8>> {
+        self.charter()
+            .map_or_else(|_| Vec::new(), |charter| charter.tls_cas(member))
+    }
+
+    fn is_revoked(&self, member: &MemberId, spki_sha256: &[u8; 32]) -> bool {
+        self.revoked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&(member.clone(), *spki_sha256))
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

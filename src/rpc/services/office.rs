@@ -1,0 +1,238 @@
+//! Both planes of one node, as the services on the local socket see them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tonic::Status;
+
+use crate::charter::policy::CodeList;
+use crate::charter::{Card, Charter, Policy};
+use crate::identity::{Host, canon};
+use crate::record::CodeLists;
+use crate::release::draft::Terms;
+use crate::release::keys::MemberKeys;
+use crate::release::{Door, Opened, PrivatePlane};
+use crate::rpc::errors::Told as _;
+use crate::rpc::own_cert::NodeCertFile;
+use crate::rpc::plane::PublicPlane;
+use crate::rpc::status::status;
+use crate::store::{CheckpointFile, Entropy, file};
+
+/// Says whether this node may sign for its own log now; if not, why.
+pub type MaySign = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Both planes, and what stands beside them in the node's directory.
+pub struct Office {
+    /// The public plane.
+    pub public: Arc<PublicPlane>,
+    /// The private plane.
+    pub private: Arc<PrivatePlane>,
+    /// The last checkpoint, outside the databases.
+    pub checkpoint: CheckpointFile,
+    /// The member's card.
+    pub card_file: PathBuf,
+    /// The node's certificate.
+    pub cert_file: NodeCertFile,
+    /// Where this node may be dialled, as its card says it.
+    pub advertise: Option<String>,
+    /// Where randomness comes from.
+    pub entropy: Entropy,
+    /// Whether the own log may grow.
+    pub may_sign: MaySign,
+    /// The card as it is now.
+    pub card: Mutex<Card>,
+}
+
+impl std::fmt::Debug for Office {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office")
+            .field("member", &self.public.me.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Office {
+    /// Opens the private plane, and renews the node's certificate where that is due.
+    ///
+    /// # Errors
+    /// When the passphrase is wrong, or the plane cannot be opened.
+    pub fn unlock(&self, passphrase: &[u8]) -> Result<(), Status> {
+        self.private
+            .unlock(passphrase)
+            .map_err(|error| error.told())?;
+        self.renew_certificate()?;
+        self.recover()
+    }
+
+    /// Returns the open private plane.
+    pub(super) fn opened(&self) -> Result<Arc<Opened>, Status> {
+        self.private.opened().map_err(|error| error.told())
+    }
+
+    /// Runs `with` on the member's keys.
+    pub(super) fn with_keys<T>(
+        &self,
+        with: impl FnOnce(&MemberKeys) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        self.private.with_keys(with).map_err(|error| error.told())?
+    }
+
+    pub(super) fn charter(&self) -> Result<Arc<Charter>, Status> {
+        self.public.charter().map_err(|error| error.told())
+    }
+
+    /// Returns the code lists records are checked against: the charter's, or the default ones
+    /// before there is a charter.
+    pub(super) fn code_lists(&self) -> CodeLists {
+        match self.public.charter() {
+            Ok(charter) => lists_of(charter.policy()),
+            Err(_) => lists_of(&Policy::default_plan()),
+        }
+    }
+
+    /// Runs `with` on the door to the own log, while nobody else uses it.
+    pub(super) fn at_door<T>(
+        &self,
+        with: impl FnOnce(&Opened, &Charter, &Door<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let opened = self.opened()?;
+        let charter = self.charter()?;
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.may_sign)()
+            .map_err(|reason| crate::release::ReleaseError::UnsureOfHead(reason).told())?;
+        let door = Door {
+            private: &opened.store,
+            public: &self.public.store,
+            consortium: charter.consortium(),
+            member: &self.public.me.id,
+            log_key: &opened.keys.log,
+            checkpoint_file: &self.checkpoint,
+            entropy: self.entropy,
+        };
+        with(&opened, &charter, &door)
+    }
+
+    /// Appends what a crash left half done, where this node may sign.
+    fn recover(&self) -> Result<(), Status> {
+        if self.public.charter().is_err() || (self.may_sign)().is_err() {
+            return Ok(());
+        }
+        let recovered = self.at_door(|_, _, door| door.recover().map_err(|error| error.told()))?;
+        if recovered > 0 {
+            tracing::info!(leaves = recovered, "releases left half done were appended");
+        }
+        Ok(())
+    }
+
+    /// Issues the node's certificate anew where there is none for the charter's consortium, or
+    /// little time is left on it; and shows it.
+    pub(super) fn renew_certificate(&self) -> Result<(), Status> {
+        let Ok(charter) = self.public.charter() else {
+            return Ok(());
+        };
+        self.issue_certificate(charter.consortium())
+    }
+
+    /// Renews the node's certificate where that is due and the keys are at hand.
+    ///
+    /// # Errors
+    /// Says why it could not be renewed.
+    pub fn renew_if_open(&self) -> Result<(), String> {
+        if self.private.is_locked() && !self.public.me.relay {
+            return Ok(());
+        }
+        self.renew_certificate()
+            .map_err(|status| status.message().to_owned())
+    }
+
+    /// As [`Office::renew_certificate`], for a consortium whose charter is not in force yet.
+    pub(super) fn issue_certificate(
+        &self,
+        consortium: &crate::model::ConsortiumId,
+    ) -> Result<(), Status> {
+        let now = self.public.clock.now();
+        if !self.cert_file.is_due(consortium, &self.hosts(), now) {
+            return Ok(());
+        }
+        self.with_keys(|keys| {
+            let issued = keys
+                .authority
+                .issue_node(consortium, &self.hosts(), now)
+                .map_err(|error| error.told())?;
+            self.cert_file
+                .write(&issued.cert, &issued.key)
+                .map_err(|error| error.told())
+        })?;
+        self.show_certificate();
+        Ok(())
+    }
+
+    /// Shows the stored certificate to peers, if there is one.
+    pub fn show_certificate(&self) {
+        if let Ok(Some((cert, key))) = self.cert_file.read()
+            && let Err(error) = self.public.own_cert.swap(&cert, &key)
+        {
+            tracing::warn!(%error, "the node certificate cannot be shown");
+        }
+    }
+
+    /// Returns the host this node says it is reached at.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let advertised = self.advertise.as_deref().and_then(|url| {
+            let address: crate::rpc::connect::PeerAddress = url.parse().ok()?;
+            address.host().parse().ok()
+        });
+        advertised.into_iter().collect()
+    }
+
+    /// Returns the member's card, signed again if where it is dialled has changed.
+    pub(super) fn card(&self) -> Result<Card, Status> {
+        let mut card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoints: Vec<String> = self.advertise.iter().cloned().collect();
+        if card.member().endpoints != endpoints {
+            let mut member = card.member().clone();
+            member.endpoints = endpoints;
+            let signed = self.with_keys(|keys| {
+                Card::sign(member, &keys.governor).map_err(|error| error.told())
+            })?;
+            file::write_atomic(&self.card_file, signed.to_string().as_bytes())
+                .map_err(|error| error.told())?;
+            *card = signed;
+        }
+        Ok(card.clone())
+    }
+}
+
+fn lists_of(policy: &Policy) -> CodeLists {
+    CodeLists::new(
+        CodeList::ALL
+            .iter()
+            .map(|list| (list.as_str(), policy.codes(*list))),
+    )
+}
+
+/// Returns what a member agreed to publish under a charter.
+pub(super) fn terms<'a>(
+    charter: &'a Charter,
+    me: &'a crate::model::MemberId,
+) -> Result<Terms<'a>, Status> {
+    let member = charter.member(me).ok_or_else(|| {
+        status(
+            "no_charter",
+            format!("the charter does not name {me}"),
+            "apply the charter that names this node's card",
+        )
+    })?;
+    Ok(Terms {
+        member: me,
+        size: member.size,
+        countries: &member.countries,
+        charter_version: charter.version(),
+        policy: charter.policy(),
+    })
+}
+
+/// Returns a hash as text.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    canon::to_base64(bytes)
+}

@@ -1,0 +1,313 @@
+//! The private book over the local socket.
+
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::office::Office;
+use super::{blocking, invalid};
+use crate::model::{Kind, Period};
+use crate::record::{self, Desk, List};
+use crate::release::Opened;
+use crate::rpc::errors::Told as _;
+use crate::rpc::generated::records_server::Records;
+use crate::wire::{self, import_request, import_response};
+
+/// Longest file an import takes.
+const MAX_FILE: usize = 256 << 20;
+
+/// Records in one message of a listing.
+const PAGE: usize = 100;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub(in crate::rpc) struct RecordsService {
+    office: Arc<Office>,
+}
+
+impl RecordsService {
+    pub(in crate::rpc) const fn new(office: Arc<Office>) -> Self {
+        Self { office }
+    }
+
+    /// Runs `work` alone with the open book.
+    async fn at_desk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Opened, &mut Desk<'_>) -> Result<T, Status> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let office = Arc::clone(&self.office);
+        blocking(move || office.at_desk(work)).await
+    }
+}
+
+fn settings(given: &[wire::Setting]) -> Vec<(&str, &str)> {
+    given
+        .iter()
+        .map(|s| (s.field.as_str(), s.value.as_str()))
+        .collect()
+}
+
+fn id(text: &str) -> Result<uuid::Uuid, Status> {
+    text.parse().map_err(|_| {
+        invalid(format!(
+            "{:?} is no record id",
+            text.chars().take(60).collect::<String>()
+        ))
+    })
+}
+
+fn kind(text: &str) -> Result<Kind, Status> {
+    text.parse().map_err(invalid)
+}
+
+fn to_wire(record: &record::Record, in_full: bool) -> wire::Record {
+    let json = if in_full {
+        record.to_json_in_full()
+    } else {
+        record.to_json()
+    };
+    wire::Record {
+        id: record.id.to_string(),
+        kind: record.kind.to_string(),
+        fields_json: json["fields"].to_string(),
+        created: record.created.to_string(),
+        updated: record.updated.to_string(),
+        lists_json: json["lists"].to_string(),
+    }
+}
+
+#[tonic::async_trait]
+impl Records for RecordsService {
+    async fn add(
+        &self,
+        request: Request<wire::AddRecordRequest>,
+    ) -> Result<Response<wire::AddRecordResponse>, Status> {
+        let request = request.into_inner();
+        self.at_desk(move |opened, desk| {
+            let settings = settings(&request.settings);
+            let added = record::add(&opened.store, desk, kind(&request.kind)?, &settings);
+            Ok(wire::AddRecordResponse {
+                record: Some(to_wire(&added.map_err(|error| error.told())?, false)),
+            })
+        })
+        .await
+    }
+
+    async fn edit(
+        &self,
+        request: Request<wire::EditRecordRequest>,
+    ) -> Result<Response<wire::EditRecordResponse>, Status> {
+        let request = request.into_inner();
+        self.at_desk(move |opened, desk| {
+            let settings = settings(&request.settings);
+            let edited = record::edit(&opened.store, desk, id(&request.id)?, &settings);
+            Ok(wire::EditRecordResponse {
+                record: Some(to_wire(&edited.map_err(|error| error.told())?, false)),
+            })
+        })
+        .await
+    }
+
+    async fn delete(
+        &self,
+        request: Request<wire::DeleteRecordRequest>,
+    ) -> Result<Response<wire::DeleteRecordResponse>, Status> {
+        let request = request.into_inner();
+        self.at_desk(move |opened, _| {
+            let deleted = record::delete(&opened.store, id(&request.id)?);
+            Ok(wire::DeleteRecordResponse {
+                record: Some(to_wire(&deleted.map_err(|error| error.told())?, false)),
+            })
+        })
+        .await
+    }
+
+    async fn show(
+        &self,
+        request: Request<wire::ShowRecordRequest>,
+    ) -> Result<Response<wire::ShowRecordResponse>, Status> {
+        let request = request.into_inner();
+        let office = Arc::clone(&self.office);
+        blocking(move || {
+            let opened = office.opened()?;
+            let shown = record::show(&opened.store, id(&request.id)?);
+            Ok(wire::ShowRecordResponse {
+                record: Some(to_wire(&shown.map_err(|error| error.told())?, true)),
+            })
+        })
+        .await
+    }
+
+    type ListStream = ReceiverStream<Result<wire::ListRecordsResponse, Status>>;
+
+    async fn list(
+        &self,
+        request: Request<wire::ListRecordsRequest>,
+    ) -> Result<Response<Self::ListStream>, Status> {
+        let request = request.into_inner();
+        let office = Arc::clone(&self.office);
+        let asked = match request.kind.as_str() {
+            "" => None,
+            text => Some(kind(text)?),
+        };
+        let period = match request.period.as_str() {
+            "" => None,
+            text => Some(text.parse::<Period>().map_err(invalid)?),
+        };
+        let (pages, stream) = mpsc::channel(2);
+        tokio::task::spawn_blocking(move || {
+            let listed = office.opened().and_then(|opened| {
+                record::list(&opened.store, asked, period).map_err(|error| error.told())
+            });
+            match listed {
+                Ok(records) => {
+                    for page in records.chunks(PAGE) {
+                        let records = page.iter().map(|record| to_wire(record, false)).collect();
+                        if pages
+                            .blocking_send(Ok(wire::ListRecordsResponse { records }))
+                            .is_err()
+                        {
+                            return;
+                        }
+                    }
+                }
+                Err(status) => {
+                    // Where nobody listens any more, nobody need be told.
+                    let _ = pages.blocking_send(Err(status));
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    type ImportStream = ReceiverStream<Result<wire::ImportResponse, Status>>;
+
+    async fn import(
+        &self,
+        request: Request<Streaming<wire::ImportRequest>>,
+    ) -> Result<Response<Self::ImportStream>, Status> {
+        let (header, file) = receive(request.into_inner()).await?;
+        let office = Arc::clone(&self.office);
+        let (answers, stream) = mpsc::channel(16);
+        tokio::task::spawn_blocking(move || {
+            let outcome = office.at_desk(|opened, desk| {
+                let request = import_request(&header, &file)?;
+                let mut progress = |rows| {
+                    let part = Some(import_response::Part::Rows(rows));
+                    // Progress that nobody takes in time is left out.
+                    let _ = answers.try_send(Ok(wire::ImportResponse { part }));
+                };
+                record::import(&opened.store, desk, request, &mut progress)
+                    .map_err(|error| error.told())
+            });
+            let answer = outcome.map(|outcome| wire::ImportResponse {
+                part: Some(import_response::Part::Outcome(outcome_to_wire(outcome))),
+            });
+            // The outcome stands in the book whether or not anybody still listens.
+            let _ = answers.blocking_send(answer);
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+async fn receive(
+    mut parts: Streaming<wire::ImportRequest>,
+) -> Result<(wire::ImportHeader, Vec<u8>), Status> {
+    let first = parts
+        .next()
+        .await
+        .transpose()?
+        .and_then(|message| message.part);
+    let Some(import_request::Part::Header(header)) = first else {
+        return Err(invalid("an import begins with its header"));
+    };
+    let mut file = Vec::new();
+    while let Some(message) = parts.next().await.transpose()? {
+        let Some(import_request::Part::Data(data)) = message.part else {
+            return Err(invalid("an import has one header, then data"));
+        };
+        if file.len() + data.len() > MAX_FILE {
+            return Err(invalid(format!(
+                "the file is longer than {MAX_FILE} bytes; split it"
+            )));
+        }
+        file.extend_from_slice(&data);
+    }
+    Ok((header, file))
+}
+
+fn import_request<'a>(
+    header: &'a wire::ImportHeader,
+    file: &'a [u8],
+) -> Result<record::ImportRequest<'a>, Status> {
+    let into = match (header.into.as_str(), header.list.as_str()) {
+        ("", "") => None,
+        ("", _) | (_, "") => return Err(invalid("--into and --list belong together")),
+        (into, list) => Some((id(into)?, list.parse::<List>().map_err(invalid)?)),
+    };
+    Ok(record::ImportRequest {
+        file,
+        kind: kind(&header.kind)?,
+        into,
+        map: Some(header.map.as_str()).filter(|map| !map.is_empty()),
+        dry_run: header.dry_run,
+        keep_good: header.keep_good,
+    })
+}
+
+fn outcome_to_wire(outcome: record::ImportOutcome) -> wire::ImportOutcome {
+    wire::ImportOutcome {
+        read: outcome.read,
+        created: outcome.created,
+        updated: outcome.updated,
+        unchanged: outcome.unchanged,
+        rejected: outcome
+            .rejected
+            .into_iter()
+            .map(|row| wire::RejectedRow {
+                line: row.line,
+                column: row.column,
+                value: row.value,
+                reason: row.reason,
+            })
+            .collect(),
+        dropped_columns: outcome.dropped_columns,
+        warnings: outcome.warnings,
+    }
+}
+
+impl Office {
+    /// Runs `work` with the open book, while nothing else changes it.
+    fn at_desk<T>(
+        &self,
+        work: impl FnOnce(&Opened, &mut Desk<'_>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let opened = self.opened()?;
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let codes = self.code_lists();
+        let mut no_chance = None;
+        let entropy = self.entropy;
+        let mut random = |out: &mut [u8]| {
+            if let Err(error) = entropy(out) {
+                no_chance = Some(error);
+            }
+        };
+        let mut desk = Desk {
+            member: &self.public.me.id,
+            codes: &codes,
+            keys: &opened.record_keys,
+            now: self.public.clock.timestamp(),
+            random: &mut random,
+        };
+        let done = work(&opened, &mut desk);
+        match no_chance {
+            Some(error) => Err(Status::internal(format!(
+                "the system gave no randomness: {error}"
+            ))),
+            None => done,
+        }
+    }
+}

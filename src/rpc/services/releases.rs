@@ -1,0 +1,257 @@
+//! The one door, over the local socket.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::office::{Office, base64, terms};
+use super::{PeerBook, blocking, invalid};
+use crate::log::Leaf;
+use crate::log::leaf::Status as SeriesStatus;
+use crate::model::{Kind, Period, Series, Table};
+use crate::release::draft::{Blocked, Draft, DraftSummary, audience_text};
+use crate::release::ledger::Ledger;
+use crate::release::{Opened, Published, ReleaseError};
+use crate::rpc::errors::Told as _;
+use crate::rpc::generated::releases_server::Releases;
+use crate::wire;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub(in crate::rpc) struct ReleasesService {
+    office: Arc<Office>,
+    peers: Arc<dyn PeerBook>,
+}
+
+impl ReleasesService {
+    pub(in crate::rpc) fn new(office: Arc<Office>, peers: Arc<dyn PeerBook>) -> Self {
+        Self { office, peers }
+    }
+
+    /// Runs what appends to the own log; peers are told of it.
+    async fn let_out<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let done = blocking(work).await?;
+        self.peers.nudge();
+        Ok(done)
+    }
+}
+
+#[tonic::async_trait]
+impl Releases for ReleasesService {
+    async fn preview(
+        &self,
+        request: Request<wire::PreviewRequest>,
+    ) -> Result<Response<wire::PreviewResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || {
+            let period: Period = asked.period.parse().map_err(invalid)?;
+            let kinds = kinds(&asked.kinds)?;
+            let opened = office.opened()?;
+            let draft = office.draft(&opened, period, &kinds)?;
+            Ledger(&opened.store)
+                .remember(&draft.digest, period, &kinds)
+                .map_err(|error| error.told())?;
+            Ok(preview(draft))
+        })
+        .await
+    }
+
+    async fn publish(
+        &self,
+        request: Request<wire::PublishRequest>,
+    ) -> Result<Response<wire::PublishResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        self.let_out(move || {
+            let today = office.public.clock.today();
+            let published = office.at_door(|opened, _, door| {
+                let (period, kinds) = Ledger(&opened.store)
+                    .remembered(&asked.digest)
+                    .and_then(|draft| draft.ok_or(ReleaseError::UnknownDraft))
+                    .map_err(|error| error.told())?;
+                let draft = office.draft(opened, period, &kinds)?;
+                if draft.digest != asked.digest {
+                    return Err(ReleaseError::StaleDraft.told());
+                }
+                door.publish(&draft, today).map_err(|error| error.told())
+            })?;
+            Ok(wire::PublishResponse {
+                published: leaves(&published),
+                tree_size: published.tree_size,
+                root_hash: base64(&published.root.0),
+            })
+        })
+        .await
+    }
+
+    async fn set_status(
+        &self,
+        request: Request<wire::SetStatusRequest>,
+    ) -> Result<Response<wire::SetStatusResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        self.let_out(move || {
+            let kind: Kind = asked.kind.parse().map_err(invalid)?;
+            let period: Period = asked.period.parse().map_err(invalid)?;
+            let said: SeriesStatus = asked.status.parse().map_err(invalid)?;
+            let today = office.public.clock.today();
+            let published = office.at_door(|_, charter, door| {
+                let period = period.with_financial_year(charter.policy().fy_month());
+                if !charter.policy().grains(kind).contains(&period.grain()) {
+                    let grain = period.grain();
+                    return Err(ReleaseError::NoTables { kind, grain }.told());
+                }
+                door.status(Series { kind, period }, said, today)
+                    .map_err(|error| error.told())
+            })?;
+            Ok(wire::SetStatusResponse {
+                published: leaves(&published).into_iter().next(),
+                tree_size: published.tree_size,
+                root_hash: base64(&published.root.0),
+            })
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        _request: Request<wire::ListReleasesRequest>,
+    ) -> Result<Response<wire::ListReleasesResponse>, Status> {
+        let office = Arc::clone(&self.office);
+        blocking(move || {
+            office.opened()?;
+            let releases = office.releases()?;
+            Ok(wire::ListReleasesResponse { releases })
+        })
+        .await
+    }
+}
+
+impl Office {
+    fn draft(&self, opened: &Opened, period: Period, kinds: &[Kind]) -> Result<Draft, Status> {
+        let charter = self.charter()?;
+        let terms = terms(&charter, &self.public.me.id)?;
+        let entries = Ledger(&opened.store)
+            .entries()
+            .map_err(|error| error.told())?;
+        Draft::make(&terms, period, kinds, &opened.store, &entries).map_err(|error| error.told())
+    }
+
+    /// Returns every leaf of the own log about a series, with what became of it.
+    fn releases(&self) -> Result<Vec<wire::ReleaseEntry>, Status> {
+        let charter = self.charter()?;
+        let origin = charter.origin(&self.public.me.id);
+        let mut releases: Vec<wire::ReleaseEntry> = Vec::new();
+        let rows = self
+            .public
+            .store
+            .entries(&origin, 0..u64::MAX)
+            .map_err(|error| error.told())?;
+        for row in rows {
+            let (leaf_index, entry) = row.map_err(|error| error.told())?;
+            let leaf = Leaf::parse(&entry.leaf)
+                .map_err(|error| Status::internal(format!("own leaf {leaf_index}: {error}")))?;
+            let (series, revision, state) = match leaf {
+                Leaf::Summary {
+                    series, revision, ..
+                } => (series, revision, "current".to_owned()),
+                Leaf::Status { series, status, .. } => (series, 0, status.to_string()),
+                Leaf::Recall { index, .. } => {
+                    for entry in releases
+                        .iter_mut()
+                        .filter(|entry| entry.leaf_index == index)
+                    {
+                        "recalled".clone_into(&mut entry.state);
+                    }
+                    continue;
+                }
+                Leaf::Revoke { .. } => continue,
+            };
+            let series = series.to_string();
+            for earlier in releases
+                .iter_mut()
+                .filter(|earlier| earlier.series == series)
+            {
+                if earlier.state != "recalled" {
+                    "superseded".clone_into(&mut earlier.state);
+                }
+            }
+            releases.push(wire::ReleaseEntry {
+                leaf_index,
+                series,
+                revision,
+                state,
+            });
+        }
+        Ok(releases)
+    }
+}
+
+fn kinds(given: &[String]) -> Result<Vec<Kind>, Status> {
+    let mut kinds: Vec<Kind> = given
+        .iter()
+        .map(|kind| kind.parse().map_err(invalid))
+        .collect::<Result<_, _>>()?;
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}
+
+fn leaves(published: &Published) -> Vec<wire::PublishedSummary> {
+    let one = |(series, revision, leaf_index): &(Series, u32, u64)| wire::PublishedSummary {
+        series: series.to_string(),
+        revision: *revision,
+        leaf_index: *leaf_index,
+    };
+    published.leaves.iter().map(one).collect()
+}
+
+fn preview(draft: Draft) -> wire::PreviewResponse {
+    wire::PreviewResponse {
+        digest: draft.digest,
+        period: draft.period.to_string(),
+        summaries: draft.summaries.iter().map(summary).collect(),
+        blocked: draft.blocked.iter().map(blocked).collect(),
+    }
+}
+
+fn summary(draft: &DraftSummary) -> wire::DraftSummary {
+    wire::DraftSummary {
+        series: draft.summary.series.to_string(),
+        revision: draft.summary.revision,
+        replaces: draft.replaces,
+        audience: audience_text(&draft.audience),
+        tables: draft.summary.tables.iter().map(table).collect(),
+        unchanged: draft.unchanged,
+    }
+}
+
+fn blocked(blocked: &Blocked) -> wire::BlockedTable {
+    wire::BlockedTable {
+        series: blocked.series.to_string(),
+        table: blocked.table.clone(),
+        reason: blocked.reason.to_string(),
+    }
+}
+
+fn table(table: &Table) -> wire::DraftTable {
+    let by = || table.axes.iter().map(|axis| axis.dimension.to_string());
+    let cell = |(at, cell): (usize, &crate::model::Cell)| wire::DraftCell {
+        dims: by()
+            .zip(table.codes_at(at).into_iter().map(ToOwned::to_owned))
+            .collect(),
+        state: cell.figure.state().to_owned(),
+        value: cell.figure.value(),
+        lower: cell.figure.lower(),
+        upper: cell.figure.upper(),
+        uncounted: cell.uncounted,
+    };
+    wire::DraftTable {
+        table: table.id.clone(),
+        measure: table.measure.to_string(),
+        by: by().collect(),
+        cells: table.cells.iter().enumerate().map(cell).collect(),
+        decimals: table.measure.decimals(),
+    }
+}

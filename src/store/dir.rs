@@ -1,0 +1,337 @@
+//! A node's directory as a whole: who uses it, what format it has, what lies where.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use super::{
+    CheckpointFile, Cost, DataKey, Entropy, PrivateStore, PublicStore, StoreError, Vault, file,
+};
+
+/// The store format this program writes and the newest it reads.
+pub const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "format";
+const LOCK_FILE: &str = "lock";
+const VAULT_FILE: &str = "vault.toml";
+const CHECKPOINT_FILE: &str = "checkpoint";
+const PUBLIC: &str = "public";
+const PRIVATE: &str = "private";
+
+/// A node's directory, held by this process alone until it is dropped.
+#[derive(Debug)]
+pub struct NodeDir {
+    path: PathBuf,
+    /// Locked; the lock goes with the handle, however the process ends.
+    _lock: File,
+}
+
+/// A directory in which a node is being made. It counts as a node only once [`NewNode::finish`]
+/// has returned.
+#[derive(Debug)]
+pub struct NewNode(NodeDir);
+
+impl NodeDir {
+    /// Makes a directory ready for a new node, creating it if need be. Files that are not a
+    /// node's may already be there.
+    ///
+    /// # Errors
+    /// When it holds a node, finished or not, or another process uses it.
+    pub fn create(path: &Path) -> Result<NewNode, StoreError> {
+        let existed = path.exists();
+        file::create_private_dir(path)?;
+        if path.join(FORMAT_FILE).exists() {
+            return Err(StoreError::HoldsNode {
+                dir: path.to_owned(),
+            });
+        }
+        let lock = lock(path)?;
+        for found in [PUBLIC, PRIVATE, VAULT_FILE, CHECKPOINT_FILE] {
+            if path.join(found).exists() {
+                return Err(StoreError::Unfinished {
+                    dir: path.to_owned(),
+                    found,
+                });
+            }
+        }
+        if existed {
+            // A mounted volume may belong to somebody else; what we put into it is restricted
+            // by itself.
+            let _ = file::restrict(path, 0o700);
+        }
+        Ok(NewNode(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        }))
+    }
+
+    /// Takes hold of the node in a directory.
+    ///
+    /// # Errors
+    /// When there is none, a newer program wrote it, or another process uses it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        check_format(path)?;
+        let lock = lock(path)?;
+        // Whoever held it before may have been a newer program.
+        check_format(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the public plane; one that is not there is made.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub fn public(&self, entropy: Entropy) -> Result<PublicStore, StoreError> {
+        PublicStore::open(&self.path.join(PUBLIC), entropy)
+    }
+
+    /// Opens the private plane with its data key; one that is not there is made.
+    ///
+    /// # Errors
+    /// When the key is another's or the database cannot be opened.
+    pub fn private(&self, key: &DataKey, entropy: Entropy) -> Result<PrivateStore, StoreError> {
+        PrivateStore::open(&self.path.join(PRIVATE), key, entropy)
+    }
+
+    /// Returns the file that holds the last checkpoint this node signed.
+    pub fn checkpoint(&self) -> CheckpointFile {
+        CheckpointFile::at(self.path.join(CHECKPOINT_FILE))
+    }
+
+    /// Returns the vault, or `None` for a relay, which has none.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be understood.
+    pub fn vault(&self) -> Result<Option<Vault>, StoreError> {
+        Vault::read(&self.path.join(VAULT_FILE))
+    }
+
+    /// Replaces the vault file: after a passphrase was added, changed or removed.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file is then still there.
+    pub fn set_vault(&self, vault: &Vault) -> Result<(), StoreError> {
+        vault.write(&self.path.join(VAULT_FILE))
+    }
+
+    /// Opens the vault and returns the data key; `None` for a relay.
+    ///
+    /// # Errors
+    /// When the passphrase does not open it.
+    pub fn unlock(&self, passphrase: &[u8]) -> Result<Option<DataKey>, StoreError> {
+        self.vault()?
+            .map(|vault| vault.unlock(passphrase))
+            .transpose()
+    }
+}
+
+impl NewNode {
+    /// Makes the vault and its data key.
+    ///
+    /// # Errors
+    /// When the passphrase or the cost is out of bounds, or the disk refuses.
+    pub fn create_vault(
+        &self,
+        passphrase: &[u8],
+        cost: Cost,
+        entropy: Entropy,
+    ) -> Result<DataKey, StoreError> {
+        let (vault, key) = Vault::create(passphrase, cost, entropy)?;
+        self.set_vault(&vault)?;
+        Ok(key)
+    }
+
+    /// Writes the format number, which makes the directory a node.
+    ///
+    /// # Errors
+    /// When the disk refuses; the directory is then no node yet.
+    pub fn finish(self) -> Result<NodeDir, StoreError> {
+        let format = self.0.path.join(FORMAT_FILE);
+        file::write_atomic(&format, format!("{FORMAT}\n").as_bytes())?;
+        Ok(self.0)
+    }
+}
+
+impl Deref for NewNode {
+    type Target = NodeDir;
+
+    fn deref(&self) -> &NodeDir {
+        &self.0
+    }
+}
+
+/// Reads the format number and refuses one that is not ours.
+fn check_format(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join(FORMAT_FILE);
+    let Some(bytes) = file::read_small(&path, 64)? else {
+        return Err(StoreError::NoNode {
+            dir: dir.to_owned(),
+        });
+    };
+    let number = std::str::from_utf8(&bytes)
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    match number {
+        Some(FORMAT) => Ok(()),
+        Some(found) if found > FORMAT => Err(StoreError::NewerFormat {
+            dir: dir.to_owned(),
+            found,
+            known: FORMAT,
+        }),
+        _ => Err(StoreError::damaged(
+            &path,
+            format!("it should hold the number {FORMAT}"),
+        )),
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK_FILE);
+    let mut file =
+        file::create_private(&path).map_err(|error| StoreError::io("open", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // Only to help the reader of the message; the lock itself is what counts.
+            let _ = (&mut file).take(16).read_to_string(&mut pid);
+            return Err(StoreError::InUse {
+                dir: dir.to_owned(),
+                pid: pid.trim().parse().ok(),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
+    }
+    let pid = format!("{}\n", std::process::id());
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(pid.as_bytes()))
+        .map_err(|error| StoreError::io("write", &path, error))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::os_entropy;
+
+    fn node(path: &Path) -> DataKey {
+        let new = NodeDir::create(path).unwrap();
+        let key = new
+            .create_vault(b"passphrase", Cost::LEAST, os_entropy)
+            .unwrap();
+        new.public(os_entropy).unwrap();
+        new.private(&key, os_entropy).unwrap();
+        new.finish().unwrap();
+        key
+    }
+
+    #[test]
+    fn a_node_that_was_made_can_be_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/node");
+        assert!(matches!(
+            NodeDir::open(&path),
+            Err(StoreError::NoNode { .. })
+        ));
+        node(&path);
+        let opened = NodeDir::open(&path).unwrap();
+        let key = opened.unlock(b"passphrase").unwrap().unwrap();
+        opened.private(&key, os_entropy).unwrap();
+        assert!(matches!(
+            opened.unlock(b"another"),
+            Err(StoreError::WrongPassphrase)
+        ));
+        drop(opened);
+        assert!(matches!(
+            NodeDir::create(&path),
+            Err(StoreError::HoldsNode { .. })
+        ));
+    }
+
+    #[test]
+    fn only_one_process_holds_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        node(dir.path());
+        let first = NodeDir::open(dir.path()).unwrap();
+        let error = NodeDir::open(dir.path()).unwrap_err();
+        assert!(
+            error.to_string().contains(&std::process::id().to_string()),
+            "{error}"
+        );
+        drop(first);
+        NodeDir::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        node(dir.path());
+        let format = dir.path().join(FORMAT_FILE);
+        std::fs::write(&format, "2\n").unwrap();
+        let error = NodeDir::open(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("use a version that reads format 2"),
+            "{error}"
+        );
+        for garbage in ["", "0", "one", "1 1", "99999999999999"] {
+            std::fs::write(&format, garbage).unwrap();
+            assert!(matches!(
+                NodeDir::open(dir.path()),
+                Err(StoreError::Damaged { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn what_was_never_finished_is_no_node_and_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = NodeDir::create(dir.path()).unwrap();
+        new.create_vault(b"passphrase", Cost::LEAST, os_entropy)
+            .unwrap();
+        drop(new);
+        assert!(matches!(
+            NodeDir::open(dir.path()),
+            Err(StoreError::NoNode { .. })
+        ));
+        assert!(matches!(
+            NodeDir::create(dir.path()),
+            Err(StoreError::Unfinished { .. })
+        ));
+    }
+
+    #[test]
+    fn everything_in_it_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        fn walk(path: &Path, seen: &mut usize) {
+            let metadata = std::fs::metadata(path).unwrap();
+            assert_eq!(
+                metadata.permissions().mode() & 0o077,
+                0,
+                "{}",
+                path.display()
+            );
+            *seen += 1;
+            if metadata.is_dir() {
+                for entry in std::fs::read_dir(path).unwrap() {
+                    walk(&entry.unwrap().path(), seen);
+                }
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node");
+        node(&path);
+        let mut seen = 0;
+        walk(&path, &mut seen);
+        assert!(seen >= 10, "{seen}");
+    }
+}

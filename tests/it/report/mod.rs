@@ -1,0 +1,8 @@
+//! Reports over books of summaries made by hand.
+
+mod answers;
+mod book;
+mod coverage;
+mod naive;
+mod render;
+mod story;
