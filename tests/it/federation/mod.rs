@@ -1,0 +1,5 @@
+//! Nodes that bring each other level.
+
+mod byzantine;
+mod level;
+mod world;
