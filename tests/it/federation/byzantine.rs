@@ -14,7 +14,7 @@ use counterfoil::wire::{
 use proptest::prelude::*;
 use tokio_stream::StreamExt as _;
 
-use super::world::{Node, demo, direction, id, log_key, origin, summary, sync, well};
+use super::world::{Node, direction, id, log_key, origin, pwud, summary, sync, well};
 
 const ALL: [&str; 3] = ["anpud", "inpud", "liar"];
 
