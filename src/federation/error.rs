@@ -189,6 +189,12 @@ pub enum SyncError {
         /// Who it is.
         member: MemberId,
     },
+    /// The peer began a newer sync.
+    #[error("{member} began a newer sync")]
+    Replaced {
+        /// Who it is.
+        member: MemberId,
+    },
     /// The peer cannot be reached.
     #[error("{reason}")]
     Unreachable {
@@ -198,4 +204,11 @@ pub enum SyncError {
     /// What was sent cannot be taken, and our own disk is to blame.
     #[error(transparent)]
     Ours(#[from] Refusal),
+}
+
+impl SyncError {
+    /// Returns whether the sync ended only because another one with the same peer goes on.
+    pub(super) const fn gives_way(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Replaced { .. })
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`node`]: what every sync of one node shares.
 //! - [`session`]: one sync with one peer, over any transport.
+//! - [`peers`]: whom to sync with, and when; [`status`]: how it went.
 //! - [`give`]: what a peer lacks, read from the store.
 //! - [`ingest`]: what a peer sends, verified and stored.
 //! - [`witness`]: cosigning other members' heads.
@@ -20,15 +21,19 @@ pub mod frames;
 pub mod give;
 pub mod ingest;
 pub mod node;
+pub mod peers;
 pub mod roll;
 pub mod sense;
 pub mod session;
+pub mod status;
 mod take;
 pub mod witness;
 
 pub use error::{Refusal, SyncError};
 pub use ingest::{Ingest, Offered, Taken, stored_evidence};
 pub use node::{Clock, Federation, News, Patience, Side};
+pub use peers::{Dial, DialError, Dialling, Line, Pace, PeerError, Peers};
 pub use roll::{CharterOutcome, Charters, Roll, RollMember};
 pub use sense::{HeadSense, HeadWatch, Mark};
+pub use status::{PeerStatus, Target};
 pub use witness::Witness;

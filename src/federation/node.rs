@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::roll::{Charters, Roll};
 use super::sense::HeadWatch;
+use super::status::PeerStatus;
 use super::witness::Witness;
 use crate::model::MemberId;
 use crate::store::PublicStore;
@@ -64,7 +65,8 @@ pub struct Federation {
     pub patience: Patience,
     pub(super) one_writer: Mutex<()>,
     running: Mutex<HashMap<MemberId, Running>>,
-    pub(super) ended: Notify,
+    one_ended: Notify,
+    statuses: Mutex<HashMap<MemberId, PeerStatus>>,
     news: broadcast::Sender<News>,
 }
 
@@ -72,8 +74,17 @@ pub struct Federation {
 #[derive(Debug, Default)]
 struct Running {
     dialled: usize,
+    /// How many the peer has begun since the start.
+    begun: u64,
     /// Ends the sync the peer began, in favour of a newer one.
     accepted: Vec<watch::Sender<bool>>,
+}
+
+/// The syncs a peer began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) going_on: bool,
+    pub(super) begun: u64,
 }
 
 /// Which side began a sync.
@@ -104,7 +115,8 @@ impl Federation {
             patience,
             one_writer: Mutex::default(),
             running: Mutex::default(),
-            ended: Notify::new(),
+            one_ended: Notify::new(),
+            statuses: Mutex::default(),
             news: broadcast::Sender::new(NEWS),
         }
     }
@@ -146,6 +158,7 @@ impl Federation {
                     earlier.send_replace(true);
                 }
                 let end = watch::Sender::new(false);
+                running.begun += 1;
                 replaced = Some(end.subscribe());
                 running.accepted.push(end);
             }
@@ -155,6 +168,49 @@ impl Federation {
             peer: peer.clone(),
             replaced,
         })
+    }
+
+    /// Returns what is known of the syncs the peer began.
+    pub(super) fn accepted(&self, peer: &MemberId) -> Accepted {
+        let all = self.running();
+        let running = all.get(peer);
+        Accepted {
+            going_on: running.is_some_and(|running| !running.accepted.is_empty()),
+            begun: running.map_or(0, |running| running.begun),
+        }
+    }
+
+    /// Waits until no sync that the peer began is going on.
+    pub(super) async fn until_accepted_end(&self, peer: &MemberId) {
+        loop {
+            let mut one_ended = std::pin::pin!(self.one_ended.notified());
+            one_ended.as_mut().enable();
+            if !self.accepted(peer).going_on {
+                return;
+            }
+            one_ended.await;
+        }
+    }
+
+    /// Notes how a sync with a peer ended.
+    pub(super) fn ended(&self, peer: &MemberId, error: Option<&str>) {
+        let now = (self.clock)();
+        let mut statuses = self.statuses();
+        let status = statuses.entry(peer.clone()).or_default();
+        status.error = error.map(str::to_owned);
+        if error.is_none() {
+            status.last_sync = Some(now);
+        }
+    }
+
+    /// Returns how the last sync with a peer went, whichever side began it.
+    pub fn status(&self, peer: &MemberId) -> PeerStatus {
+        self.statuses().get(peer).cloned().unwrap_or_default()
+    }
+
+    fn statuses(&self) -> MutexGuard<'_, HashMap<MemberId, PeerStatus>> {
+        // No statement between lock and unlock can panic.
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<MemberId, Running>> {
@@ -203,11 +259,8 @@ impl Drop for Place<'_> {
                     .retain(|end| !ours.same_channel(&end.subscribe())),
                 None => running.dialled -= 1,
             }
-            if running.dialled == 0 && running.accepted.is_empty() {
-                all.remove(&self.peer);
-            }
         }
         drop(all);
-        self.node.ended.notify_waiters();
+        self.node.one_ended.notify_waiters();
     }
 }

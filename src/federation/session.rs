@@ -66,10 +66,15 @@ impl Federation {
         let parting = async { tokio::join!(last_word, rest) };
         // A peer that does not listen does not learn why.
         let _ = tokio::time::timeout(self.patience.farewell, parting).await;
+        let gave_way = ended.as_ref().err().map(SyncError::gives_way);
         let error = ended
             .err()
             .map(|error| error.to_string())
             .or_else(|| tally.error());
+        // A sync that gave way to another says nothing of the peer.
+        if !matches!(gave_way, Some(true)) {
+            self.ended(peer, error.as_deref());
+        }
         match &error {
             None => tracing::debug!(%peer, ?side, "sync ended well"),
             Some(error) => tracing::warn!(%peer, ?side, error, "sync ended"),
@@ -116,10 +121,7 @@ impl Federation {
         };
         tokio::select! {
             ended = session.run(incoming, outgoing.clone(), tally) => ended,
-            () = place.replaced() => Err(SyncError::Broken {
-                member: peer.clone(),
-                reason: "it began a newer sync".to_owned(),
-            }),
+            () = place.replaced() => Err(SyncError::Replaced { member: peer.clone() }),
         }
     }
 }

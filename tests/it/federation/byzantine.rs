@@ -14,7 +14,7 @@ use counterfoil::wire::{
 use proptest::prelude::*;
 use tokio_stream::StreamExt as _;
 
-use super::world::{Node, demo, direction, id, log_key, origin, summary, sync, well};
+use super::world::{Node, direction, id, log_key, origin, pwud, summary, sync, well};
 
 const ALL: [&str; 3] = ["anpud", "inpud", "liar"];
 
@@ -72,7 +72,7 @@ async fn meet(node: &Node, mut answer: impl FnMut(&Frame) -> Vec<Frame>) -> Met 
 fn hello() -> SyncHello {
     SyncHello {
         protocol: 1,
-        consortium: "demo".to_owned(),
+        consortium: "pwud".to_owned(),
         member: "liar".to_owned(),
         store_id: vec![7; 16],
         charter_version: 1,
@@ -279,15 +279,15 @@ async fn a_checkpoint_by_another_key() {
     assert_eq!(root.size, 100);
     let forged = |size, root| {
         let liar = log_key("liar");
-        VerifiedCheckpoint::sign(&demo(), &id("inpud"), &liar, size, root).to_string()
+        VerifiedCheckpoint::sign(&pwud(), &id("inpud"), &liar, size, root).to_string()
     };
     let origin = inpud.origin();
     let by_another = forged(100, Hash([3; 32]));
     let words = "the checkpoint of inpud's log is refused: the note is signed by no known key";
     refused(&anpud, vec![offer(&origin, &by_another)], vec![], words).await;
     // The key of one log speaks for that log alone.
-    let own = VerifiedCheckpoint::sign(&demo(), &id("liar"), &log_key("liar"), 9, Hash([3; 32]));
-    let words = "is of the log demo/liar, not of demo/inpud";
+    let own = VerifiedCheckpoint::sign(&pwud(), &id("liar"), &log_key("liar"), 9, Hash([3; 32]));
+    let words = "is of the log pwud/liar, not of pwud/inpud";
     refused(
         &anpud,
         vec![offer(&origin, &own.to_string())],
@@ -296,7 +296,7 @@ async fn a_checkpoint_by_another_key() {
     )
     .await;
     let changed = head.replacen("\n100\n", "\n101\n", 1);
-    let words = "the signature by demo/inpud does not verify";
+    let words = "the signature by pwud/inpud does not verify";
     refused(&anpud, vec![offer(&origin, &changed)], vec![], words).await;
     // Nor does an honest offer help a batch whose head is forged.
     let mut batch = honest(&inpud, 40);
@@ -305,7 +305,7 @@ async fn a_checkpoint_by_another_key() {
     refused(&anpud, vec![offer(&origin, &head)], vec![batch], words).await;
     // A cosignature under a known name that does not verify spoils the note it stands on.
     let cosigned = inpud.log("inpud").head.expect("signed").note;
-    let stray = cosigned.clone() + "\u{2014} demo/anpud/witness AAAAAAAAAAAAAAAAAAAAAA==\n";
+    let stray = cosigned.clone() + "\u{2014} pwud/anpud/witness AAAAAAAAAAAAAAAAAAAAAA==\n";
     let met = offering(
         &anpud,
         vec![offer(&origin, &stray)],
@@ -322,7 +322,7 @@ async fn a_log_of_nobody_in_the_charter() {
     let stranger = Node::start("stranger", &["stranger"]);
     stranger.publish(3);
     let head = stranger.log("stranger").head.expect("signed").note;
-    let words = "\"demo/stranger\" is not the log of a member in version 1 of the charter";
+    let words = "\"pwud/stranger\" is not the log of a member in version 1 of the charter";
     let offers = vec![offer(&stranger.origin(), &head)];
     refused(&anpud, offers, vec![], words).await;
     let name = "x".repeat(100_000);
@@ -444,7 +444,7 @@ async fn a_hello_that_is_not_right() {
         change(&mut hello);
         opening(vec![Frame::Hello(hello)])
     };
-    let words = "it belongs to the consortium other and we belong to demo";
+    let words = "it belongs to the consortium other and we belong to pwud";
     ends(&anpud, words, saying(|h| h.consortium = "other".to_owned())).await;
     let words = "it says it is inpud, but its certificate does not";
     ends(&anpud, words, saying(|h| h.member = "inpud".to_owned())).await;
@@ -492,7 +492,7 @@ async fn frames_nobody_asked_for() {
     let words = "asks for leaf 40 of inpud's log, which was not offered";
     ends(&anpud, words, after_hello(vec![fetch(&inpud.origin(), 40)])).await;
     let words = "is not the log of a member";
-    ends(&anpud, words, after_hello(vec![fetch("demo/stranger", 0)])).await;
+    ends(&anpud, words, after_hello(vec![fetch("pwud/stranger", 0)])).await;
     let words = "a second fetch of one log at a time";
     let twice = vec![fetch("a", 0), fetch("a", 0)];
     ends(&anpud, words, after_hello(twice)).await;

@@ -2,4 +2,5 @@
 
 mod byzantine;
 mod level;
+mod line;
 mod world;

@@ -11,7 +11,7 @@ use counterfoil::federation::{
 use counterfoil::identity::keys::{log_verifier, witness_verifier};
 use counterfoil::identity::{LogKey, WitnessKey};
 use counterfoil::log::{Audience, Hash, Leaf, Origin, VerifiedCheckpoint, commitment};
-use counterfoil::model::{ConsortiumId, MemberId, Summary};
+use counterfoil::model::{MemberId, Summary};
 use counterfoil::store::{
     Entry, Head, LogState, Payload, PublicStore, Replica, SaltedPayload, os_entropy,
 };
@@ -21,20 +21,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 
-/// 2026-11-01T08:00Z
-pub(crate) const NOW: u64 = 1_793_520_000;
-pub(crate) const DAY: u64 = 86_400;
-
-pub(crate) fn id(id: &str) -> MemberId {
-    id.parse().expect("an id")
-}
-
-pub(crate) fn demo() -> ConsortiumId {
-    "demo".parse().expect("an id")
-}
+pub(crate) use crate::listener::{DAY, NOW, member as id, pwud};
 
 pub(crate) fn origin(member: &str) -> String {
-    Origin::of(&demo(), &id(member)).to_string()
+    Origin::of(&pwud(), &id(member)).to_string()
 }
 
 fn seed(member: &str, role: u8) -> [u8; 32] {
@@ -53,8 +43,8 @@ pub(crate) fn witness_key(member: &str) -> WitnessKey {
 
 /// A member as the test charter has it; one called `relay…` has no log.
 pub(crate) fn roll_member(member: &str) -> RollMember {
-    let log = log_verifier(&demo(), &id(member), log_key(member).public_key());
-    let witness = witness_verifier(&demo(), &id(member), witness_key(member).public_key());
+    let log = log_verifier(&pwud(), &id(member), log_key(member).public_key());
+    let witness = witness_verifier(&pwud(), &id(member), witness_key(member).public_key());
     let is_relay = member.starts_with("relay");
     RollMember {
         id: id(member),
@@ -83,7 +73,7 @@ impl TestCharters {
             .next()
             .and_then(|v| v.parse().ok())
             .expect("a version");
-        Roll::new(demo(), version, own.clone(), words.map(roll_member))
+        Roll::new(pwud(), version, own.clone(), words.map(roll_member))
     }
 }
 
@@ -156,7 +146,7 @@ impl Node {
         let federation = Federation::new(
             Arc::clone(&store),
             Arc::new(charters),
-            Some(Witness::new(witness_key(own.as_str()), demo(), own.clone())),
+            Some(Witness::new(witness_key(own.as_str()), pwud(), own.clone())),
             HeadWatch::new(mark),
             Arc::new(move || hand.load(Ordering::SeqCst)),
             patience(),
@@ -206,7 +196,7 @@ impl Node {
 
     pub(crate) fn sign(&self, size: u64, root: Hash) -> Head {
         let key = log_key(self.id.as_str());
-        let head = VerifiedCheckpoint::sign(&demo(), &self.id, &key, size, root);
+        let head = VerifiedCheckpoint::sign(&pwud(), &self.id, &key, size, root);
         Head {
             note: head.to_string(),
             size,
@@ -231,7 +221,7 @@ impl Node {
             .unwrap_or_default();
         let lines = note
             .lines()
-            .filter_map(|line| line.strip_prefix("\u{2014} demo/"));
+            .filter_map(|line| line.strip_prefix("\u{2014} pwud/"));
         let names = lines.filter_map(|line| line.split_once("/witness "));
         let mut names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
         names.sort();
