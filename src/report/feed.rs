@@ -92,7 +92,7 @@ pub fn leaf(
 /// Takes in a payload that came after its leaf.
 ///
 /// # Errors
-/// As [`leaf`].
+/// As [`leaf()`].
 pub fn payload(
     columns: &mut Columns,
     member: &MemberId,
