@@ -14,6 +14,7 @@
 //! Rooms, from the ground up; an arrow between two of them only points down this list:
 //!
 //! - [`model`]: the nouns everyone shares. No I/O.
+//! - [`clock`]: the time, as an argument.
 //! - [`wire`]: the messages of `proto/`, as generated.
 //! - [`identity`]: keys, signed notes, certificates.
 //! - [`log`]: Merkle tree, leaves, checkpoints, cosignatures, proofs. No I/O.
@@ -25,7 +26,8 @@
 //! - [`federation`]: sync and witnessing.
 //! - [`report`]: queries over summaries, with bounds and coverage.
 //! - [`config`]: how one node is set up, checked.
-//! - [`rpc`], [`cli`]: the edges.
+//! - [`rpc`]: gRPC, on both ends.
+//! - [`config`], [`cli`]: settings and commands.
 //! - [`node`]: one running node, assembled.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]

@@ -2,6 +2,7 @@
 //!
 //! - [`draft`]: what would leave for a period, to the byte.
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
+//! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
 //! - [`keys`]: the member's own keys.
 //! - [`plane`]: the private plane, locked or open.
@@ -16,6 +17,7 @@ pub mod draft;
 pub mod error;
 pub mod keys;
 pub mod ledger;
+pub mod listing;
 pub mod plane;
 pub mod publish;
 
@@ -23,3 +25,5 @@ pub use draft::{Draft, Terms};
 pub use error::ReleaseError;
 pub use plane::{Opened, PlaneError, PrivatePlane};
 pub use publish::{Door, Published};
+
+pub use crate::log::leaf::Status as SeriesStatus;

@@ -96,8 +96,9 @@ impl Door<'_> {
     ///
     /// # Errors
     /// As [`Door::publish`].
-    pub fn revoke(&self, spki: Hash, today: Date) -> Result<u64, ReleaseError> {
+    pub fn revoke(&self, spki: [u8; 32], today: Date) -> Result<u64, ReleaseError> {
         self.recover()?;
+        let spki = Hash(spki);
         self.append_bare(&Leaf::Revoke { spki, date: today }, None)
     }
 

@@ -1,10 +1,10 @@
 //! From what the store holds to what reports are computed over.
 
-use super::columns::{Columns, Entry, IngestError, Status};
+use super::columns::{Columns, Entry, Head, IngestError, Status};
 use super::consortium::{Consortium, Member};
 use crate::charter::{Charter, policy};
 use crate::log::leaf;
-use crate::log::{Leaf, LeafError};
+use crate::log::{Leaf, LeafError, SignedCheckpoint};
 use crate::model::MemberId;
 use crate::store::{self, Payload};
 use crate::wire::payload::{self, PayloadError};
@@ -37,8 +37,11 @@ pub enum FeedError {
     Ingest(#[from] IngestError),
 }
 
-/// Takes in a leaf with what is held of its payload. Leaves that are about no series change
-/// nothing here.
+/// A certificate a leaf takes back: SHA-256 of its `SubjectPublicKeyInfo`.
+pub type Revoked = [u8; 32];
+
+/// Takes in a leaf with what is held of its payload. A leaf that takes a certificate back is
+/// about no series; it is returned.
 ///
 /// # Errors
 /// When leaf or payload is not what it was when it was stored.
@@ -47,7 +50,7 @@ pub fn leaf(
     member: &MemberId,
     index: u64,
     stored: &store::Entry,
-) -> Result<(), FeedError> {
+) -> Result<Option<Revoked>, FeedError> {
     let leaf = Leaf::parse(&stored.leaf).map_err(|cause| FeedError::Leaf {
         member: member.clone(),
         index,
@@ -83,10 +86,30 @@ pub fn leaf(
             date,
         },
         Leaf::Recall { index, .. } => Entry::Recall { index },
-        Leaf::Revoke { .. } => return Ok(()),
+        Leaf::Revoke { spki, .. } => return Ok(Some(spki.0)),
     };
     let summary = decode(member, index, stored)?;
-    Ok(columns.ingest(member, index, &entry, summary.as_ref())?)
+    columns.ingest(member, index, &entry, summary.as_ref())?;
+    Ok(None)
+}
+
+/// Takes in a log's newest checkpoint, with those of the charter's witnesses that cosigned it.
+pub fn head(columns: &mut Columns, charter: &Charter, member: &MemberId, note: &str) {
+    let Ok(signed) = SignedCheckpoint::parse(note.as_bytes()) else {
+        return;
+    };
+    let (names, keys): (Vec<&MemberId>, Vec<_>) = charter.witnesses_of(member).into_iter().unzip();
+    let cosigned = signed.cosignatures(&keys).unwrap_or_default();
+    let by = |name| {
+        let at = keys.iter().position(|key| key.name() == name)?;
+        Some(names[at].clone())
+    };
+    let head = Head {
+        tree_size: signed.checkpoint().size,
+        root_hash: signed.checkpoint().root.0,
+        cosigned_by: cosigned.iter().filter_map(|one| by(&one.name)).collect(),
+    };
+    columns.set_head(member, head);
 }
 
 /// Takes in a payload that came after its leaf.

@@ -14,6 +14,7 @@
 //! - [`coverage`](mod@coverage): who was expected to report, and did.
 //!
 //! What goes out:
+//! - [`mod@prove`]: one leaf with its proof, to be checked offline.
 //! - [`render`]: an answer as JSON, CSV and text, and its canonical form.
 //! - [`story`](mod@story): the year in a donor's words.
 //!
@@ -34,6 +35,7 @@ pub mod feed;
 mod gaps;
 mod grid;
 mod notes;
+pub mod prove;
 pub mod query;
 pub mod render;
 mod sheet;
@@ -46,5 +48,6 @@ pub use columns::{Columns, Entry, Head, IngestError, Status};
 pub use consortium::{Asker, Consortium, Member};
 pub use coverage::coverage;
 pub use error::ReportError;
+pub use prove::{ProveError, prove};
 pub use query::query;
 pub use story::story;

@@ -10,7 +10,7 @@ use crate::identity::ca::CaError;
 use crate::record::RecordError;
 use crate::release::keys::KeysError;
 use crate::release::{PlaneError, ReleaseError};
-use crate::report::ReportError;
+use crate::report::{ProveError, ReportError};
 use crate::store::StoreError;
 
 /// An error with the word and the hint it is told with.
@@ -150,6 +150,23 @@ impl Told for ReportError {
     }
 }
 
+impl Told for ProveError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoLeaf { .. } => (
+                "not_found",
+                "`counterfoil report --provenance` names the leaves",
+            ),
+            Self::Recalled { .. } => (
+                "recalled",
+                "its leaf stays in the log; nothing can be shown of it",
+            ),
+            Self::Store(error) => error.word(),
+            Self::Damaged(_) => ("internal", "see the node's log"),
+        }
+    }
+}
+
 impl Told for plane::PlaneError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
@@ -164,15 +181,8 @@ impl Told for plane::PlaneError {
             Self::OtherConsortium { .. } | Self::NotNamed(_) => {
                 ("charter", "apply the charter that names this node's card")
             }
-            Self::NoLeaf { .. } => (
-                "not_found",
-                "`counterfoil report --provenance` names the leaves",
-            ),
-            Self::Recalled { .. } => (
-                "recalled",
-                "its leaf stays in the log; nothing can be shown of it",
-            ),
-            Self::Feed(_) | Self::Damaged(_) => ("internal", "see the node's log"),
+            Self::Prove(error) => error.word(),
+            Self::Feed(_) => ("internal", "see the node's log"),
         }
     }
 }

@@ -13,13 +13,10 @@ use crate::charter::chain::Offered;
 use crate::charter::{Chain, Charter, CharterError, CharterNote, Refusal};
 use crate::clock::Clock;
 use crate::identity::WitnessKey;
-use crate::log::proof::Opening;
-use crate::log::{Leaf, SignedCheckpoint, TlogProof};
-use crate::model::{ConsortiumId, MemberId};
+use crate::model::{ConsortiumId, MemberId, Series};
 use crate::report::feed::{self, FeedError};
-use crate::report::{Asker, Columns, Consortium, Head, ReportError};
-use crate::store::replica::Replica;
-use crate::store::{Arrival, Change, Payload, PublicStore, StoreError};
+use crate::report::{self, Asker, Columns, Consortium, ProveError, ReportError};
+use crate::store::{Arrival, Change, PublicStore, StoreError};
 use crate::wire;
 
 /// How many arrivals are read at once.
@@ -54,23 +51,9 @@ pub enum PlaneError {
     /// A charter that does not name this node's member with this node's keys.
     #[error("the charter does not name {0} with this node's keys")]
     NotNamed(MemberId),
-    /// No such leaf, or not one the caller may see.
-    #[error("{member} has no leaf {index} that can be shown")]
-    NoLeaf {
-        /// Whose log.
-        member: MemberId,
-        /// Which leaf.
-        index: u64,
-    },
-    /// The payload was taken back.
-    #[error("the payload of leaf {index} was recalled and erased")]
-    Recalled {
-        /// Which leaf.
-        index: u64,
-    },
-    /// What is stored does not hang together.
-    #[error("{0}")]
-    Damaged(String),
+    /// A leaf cannot be proven.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
     /// A query has no answer.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -258,11 +241,9 @@ impl PublicPlane {
                 };
                 for row in self.store.entries(origin, *from..*to)? {
                     let (index, entry) = row?;
-                    if let Ok(Leaf::Revoke { spki, .. }) = Leaf::parse(&entry.leaf) {
-                        self.revoke(&member.id, spki.0);
-                        continue;
+                    if let Some(spki) = feed::leaf(&mut seen.columns, &member.id, index, &entry)? {
+                        self.revoke(&member.id, spki);
                     }
-                    feed::leaf(&mut seen.columns, &member.id, index, &entry)?;
                 }
             }
             Change::Payload { origin, index } => {
@@ -272,47 +253,18 @@ impl PublicPlane {
                     feed::payload(&mut seen.columns, &member.id, *index, &entry)?;
                 }
             }
-            Change::Head { origin } => self.take_in_head(charter, &mut seen.columns, origin)?,
+            Change::Head { origin } => {
+                if let Some(member) = charter.member_of_origin(origin)
+                    && let Some(head) = self.store.log(origin)?.and_then(|log| log.head)
+                {
+                    feed::head(&mut seen.columns, charter, &member.id, &head.note);
+                }
+            }
             Change::Frozen { origin } => {
                 seen.frozen.insert(origin.clone());
             }
             Change::Charter { .. } | Change::Conflict { .. } => {}
         }
-        Ok(())
-    }
-
-    fn take_in_head(
-        &self,
-        charter: &Charter,
-        columns: &mut Columns,
-        origin: &str,
-    ) -> Result<(), PlaneError> {
-        let (Some(member), Some(log)) = (charter.member_of_origin(origin), self.store.log(origin)?)
-        else {
-            return Ok(());
-        };
-        let Some(signed) = log
-            .head
-            .and_then(|head| SignedCheckpoint::parse(head.note.as_bytes()).ok())
-        else {
-            return Ok(());
-        };
-        let (names, keys): (Vec<&MemberId>, Vec<_>) =
-            charter.witnesses_of(&member.id).into_iter().unzip();
-        let cosigned = signed.cosignatures(&keys).unwrap_or_default();
-        let by = |name| {
-            keys.iter()
-                .position(|key| key.name() == name)
-                .map(|at| names[at].clone())
-        };
-        columns.set_head(
-            &member.id,
-            Head {
-                tree_size: signed.checkpoint().size,
-                root_hash: signed.checkpoint().root.0,
-                cosigned_by: cosigned.iter().filter_map(|one| by(&one.name)).collect(),
-            },
-        );
         Ok(())
     }
 
@@ -339,7 +291,7 @@ impl PublicPlane {
     ) -> Result<wire::QueryResponse, PlaneError> {
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
-        Ok(crate::report::query(
+        Ok(report::query(
             &seen.columns,
             &consortium,
             &self.asker(reader),
@@ -358,7 +310,7 @@ impl PublicPlane {
     ) -> Result<wire::CoverageResponse, PlaneError> {
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
-        Ok(crate::report::coverage(
+        Ok(report::coverage(
             &seen.columns,
             &consortium,
             &self.asker(reader),
@@ -385,39 +337,10 @@ impl PublicPlane {
         index: u64,
     ) -> Result<wire::ProveResponse, PlaneError> {
         let charter = self.charter()?;
-        let none = || PlaneError::NoLeaf {
-            member: member.clone(),
-            index,
-        };
-        let origin = charter.origin(member);
-        let log = self.store.log(&origin)?.ok_or_else(none)?;
-        let head = log.head.filter(|head| index < head.size).ok_or_else(none)?;
-        let entry = self.store.entry(&origin, index)?.ok_or_else(none)?;
-        let leaf = Leaf::parse(&entry.leaf).map_err(|_| none())?;
-        if let (Leaf::Summary { audience, .. }, Some(reader)) = (&leaf, reader)
-            && !audience.includes(reader)
-        {
-            return Err(none());
-        }
-        let opening = match (&leaf, entry.payload) {
-            (_, Payload::Here(salted)) => Some(Opening {
-                salt: salted.salt,
-                payload: salted.payload,
-            }),
-            (_, Payload::Erased) => return Err(PlaneError::Recalled { index }),
-            (Leaf::Summary { .. }, _) => return Err(none()),
-            _ => None,
-        };
-        let path = Replica::new(&self.store, &origin)
-            .inclusion(index, head.size)
-            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
-        let signed = SignedCheckpoint::parse(head.note.as_bytes())
-            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
-        let proof = TlogProof::new(&entry.leaf, opening.as_ref(), index, path, &signed)
-            .map_err(|error| PlaneError::Damaged(error.to_string()))?;
+        let proof = report::prove(&self.store, &charter, reader, member, index)?;
         Ok(wire::ProveResponse {
-            document: proof.to_string(),
-            status: self.status_of(member, &leaf, index)?.to_owned(),
+            document: proof.document,
+            status: self.status_of(member, proof.series, index)?.to_owned(),
         })
     }
 
@@ -425,10 +348,10 @@ impl PublicPlane {
     fn status_of(
         &self,
         member: &MemberId,
-        leaf: &Leaf,
+        series: Option<Series>,
         index: u64,
     ) -> Result<&'static str, PlaneError> {
-        let Some(series) = leaf.series() else {
+        let Some(series) = series else {
             return Ok("current");
         };
         let history = self.caught_up()?.columns.history(member, series);

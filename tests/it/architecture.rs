@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Every room with its height: an arrow may only point to a lower one.
 const ROOMS: &[&str] = &[
     "model",
+    "clock",
     "wire",
     "identity",
     "log",
@@ -18,9 +19,8 @@ const ROOMS: &[&str] = &[
     "report",
     "rpc",
     "config",
-    "node",
-    "demo",
     "cli",
+    "node",
 ];
 
 /// Rooms that only compute.

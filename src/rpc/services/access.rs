@@ -8,7 +8,6 @@ use tonic::Status;
 use super::invalid;
 use super::office::Office;
 use crate::identity::{Handle, Role};
-use crate::log::Hash;
 use crate::model::MemberId;
 use crate::release::ReleaseError;
 use crate::rpc::errors::Told as _;
@@ -30,7 +29,7 @@ const MAX_NAME: usize = 200;
 struct Grant {
     role: String,
     handle: String,
-    spki: Hash,
+    spki: [u8; 32],
     not_after: u64,
     revoked: bool,
 }
@@ -84,7 +83,7 @@ impl Office {
         let grant = Grant {
             role: asked.role.clone(),
             handle: handle.to_string(),
-            spki: Hash(issued.spki_sha256),
+            spki: issued.spki_sha256,
             not_after: issued.not_after,
             revoked: false,
         };

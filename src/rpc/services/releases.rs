@@ -6,12 +6,11 @@ use tonic::{Request, Response, Status};
 
 use super::office::{Office, base64, terms};
 use super::{PeerBook, blocking, invalid};
-use crate::log::Leaf;
-use crate::log::leaf::Status as SeriesStatus;
 use crate::model::{Kind, Period, Series, Table};
 use crate::release::draft::{Blocked, Draft, DraftSummary, audience_text};
 use crate::release::ledger::Ledger;
-use crate::release::{Opened, Published, ReleaseError};
+use crate::release::listing::{Listed, listing};
+use crate::release::{Opened, Published, ReleaseError, SeriesStatus};
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::releases_server::Releases;
 use crate::wire;
@@ -140,51 +139,15 @@ impl Office {
 
     /// Returns every leaf of the own log about a series, with what became of it.
     fn releases(&self) -> Result<Vec<wire::ReleaseEntry>, Status> {
-        let charter = self.charter()?;
-        let origin = charter.origin(&self.public.me.id);
-        let mut releases: Vec<wire::ReleaseEntry> = Vec::new();
-        let rows = self
-            .public
-            .store
-            .entries(&origin, 0..u64::MAX)
-            .map_err(|error| error.told())?;
-        for row in rows {
-            let (leaf_index, entry) = row.map_err(|error| error.told())?;
-            let leaf = Leaf::parse(&entry.leaf)
-                .map_err(|error| Status::internal(format!("own leaf {leaf_index}: {error}")))?;
-            let (series, revision, state) = match leaf {
-                Leaf::Summary {
-                    series, revision, ..
-                } => (series, revision, "current".to_owned()),
-                Leaf::Status { series, status, .. } => (series, 0, status.to_string()),
-                Leaf::Recall { index, .. } => {
-                    for entry in releases
-                        .iter_mut()
-                        .filter(|entry| entry.leaf_index == index)
-                    {
-                        "recalled".clone_into(&mut entry.state);
-                    }
-                    continue;
-                }
-                Leaf::Revoke { .. } => continue,
-            };
-            let series = series.to_string();
-            for earlier in releases
-                .iter_mut()
-                .filter(|earlier| earlier.series == series)
-            {
-                if earlier.state != "recalled" {
-                    "superseded".clone_into(&mut earlier.state);
-                }
-            }
-            releases.push(wire::ReleaseEntry {
-                leaf_index,
-                series,
-                revision,
-                state,
-            });
-        }
-        Ok(releases)
+        let origin = self.charter()?.origin(&self.public.me.id);
+        let listed = listing(&self.public.store, &origin).map_err(|error| error.told())?;
+        let entry = |one: Listed| wire::ReleaseEntry {
+            leaf_index: one.leaf_index,
+            series: one.series.to_string(),
+            revision: one.revision,
+            state: one.state.to_owned(),
+        };
+        Ok(listed.into_iter().map(entry).collect())
     }
 }
 
