@@ -20,7 +20,7 @@ use crate::wire;
 pub(super) struct ImportArgs {
     /// The CSV file
     file: PathBuf,
-    /// Kind of record; the MAP may name it instead
+    /// Kind of record; not needed where the MAP names it, or with --into
     #[arg(long, required_unless_present_any = ["map", "into"])]
     kind: Option<Kind>,
     /// A MAP from our fields to the file's columns; not needed where headers are our field names
