@@ -29,7 +29,7 @@ pub(super) struct ImportArgs {
     /// Add the rows to a list of this record, by its id
     #[arg(long, value_name = "ID", requires = "list")]
     into: Option<String>,
-    /// The list: participants, suggestions or signatories
+    /// The list: participants, sessions, suggestions, milestones, signatories or policies
     #[arg(long, requires = "into")]
     list: Option<String>,
     /// Say what would happen, and store nothing
