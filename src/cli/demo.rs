@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::answer::QueryReply;
 use super::context::Context;
 use super::failure::Failure;
 use super::host::{DemoNode, DemoRun, DemoStory, Host};
 use super::output::{Reply, printable};
+use super::report::QueryReply;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ impl From<DemoStory> for DemoReply {
     fn from(story: DemoStory) -> Self {
         Self {
             nodes: story.nodes,
-            report: QueryReply::from(story.report),
+            report: QueryReply(story.report),
             story: story.story,
             verified: story.verified,
         }

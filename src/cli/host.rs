@@ -48,8 +48,13 @@ pub trait Host: Sync {
     /// Makes a node in a directory that holds none.
     fn init(&self, new: NewNode) -> impl Future<Output = Result<MadeNode, Failure>> + Send;
 
-    /// Runs a node until it is told to stop.
-    fn serve(&self, run: RunNode) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Runs a node until it is told to stop. Once it is ready it says so to `ready`, and stops
+    /// again if that fails.
+    fn serve(
+        &self,
+        run: RunNode,
+        ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Makes a consortium on this machine, tells its story, and hands it to `show`. Unless `once`,
     /// it stays up until it is interrupted.
@@ -103,8 +108,21 @@ pub struct RunNode {
     pub config: Config,
     /// Opens its private plane from the start.
     pub passphrase: Option<Passphrase>,
-    /// File to write once it is ready, with the addresses really bound.
-    pub ready_file: Option<PathBuf>,
+}
+
+/// A node that is ready, with the addresses really bound.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Ready {
+    /// Its process.
+    pub pid: u32,
+    /// Address and port of the mutual TLS listener.
+    pub grpc: String,
+    /// Of the pages; `None` where off or not built.
+    pub web: Option<String>,
+    /// Of the metrics; `None` where off or not built.
+    pub metrics: Option<String>,
+    /// Path of the local socket.
+    pub socket: String,
 }
 
 /// A demonstration to run.

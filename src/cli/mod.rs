@@ -1,11 +1,11 @@
-//! The command line, as the contract in `README.md` has it: arguments, answers, exit codes.
+//! The command line: arguments, answers, exit codes. Scripts rely on all three.
 //!
 //! - `args`: every command and the flags they share.
 //! - [`failure`]: a command refused, failed or misused.
 //! - `output`: one JSON value, or lines and tables for people.
 //! - `context`: a directory, its settings and its node.
 //! - [`host`]: what commands need of the program around them.
-//! - `figures`, `files`, `trace`: numbers, files and log lines.
+//! - `files`, `trace`: files and log lines.
 //! - one file per command or family of commands.
 //!
 //! Nothing here names tonic or opens a store: commands speak to a node, running or opened for
@@ -13,19 +13,18 @@
 
 mod access;
 mod admin;
-mod answer;
 mod args;
 mod charter;
 mod context;
 mod demo;
 pub mod failure;
-mod figures;
 mod files;
 pub mod host;
 mod import;
 mod init;
 mod output;
 mod peer;
+mod preview;
 mod prove;
 mod record;
 mod release;

@@ -1,12 +1,14 @@
 //! `report` and `coverage`.
 
-use super::answer::{self, CoverageReply, QueryReply};
+use serde::Serialize;
+
 use super::args;
 use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::host::Host;
-use super::output::TextReply;
+use super::output::{Reply, TextReply};
 use crate::model::{Grain, Kind, MemberId};
+use crate::report::render;
 use crate::wire;
 
 /// How an answer is written.
@@ -85,10 +87,10 @@ pub(super) async fn run<H: Host>(
         .await?;
     match format {
         Format::Csv => context.answer(&TextReply {
-            text: answer::csv(&answer)?,
+            text: render::csv::report(&answer),
         }),
-        Format::Json => context.as_json().answer(&QueryReply::from(answer)),
-        Format::Table => context.answer(&QueryReply::from(answer)),
+        Format::Json => context.as_json().answer(&QueryReply(answer)),
+        Format::Table => context.answer(&QueryReply(answer)),
     }
 }
 
@@ -105,7 +107,7 @@ pub(super) async fn run_coverage<H: Host>(
     let coverage = context
         .with_node(Plane::Public, async |node| node.coverage(request).await)
         .await?;
-    context.answer(&CoverageReply::from(coverage))
+    context.answer(&CoverageReply(coverage))
 }
 
 impl ReportArgs {
@@ -145,6 +147,38 @@ fn filters(pairs: Vec<(String, String)>) -> Vec<wire::Filter> {
         }
     }
     filters
+}
+
+/// An answer to a query.
+#[derive(Debug)]
+pub(super) struct QueryReply(pub(super) wire::QueryResponse);
+
+impl Serialize for QueryReply {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        render::json::report(&self.0).serialize(to)
+    }
+}
+
+impl Reply for QueryReply {
+    fn human(&self) -> String {
+        render::text::report(&self.0)
+    }
+}
+
+/// Who was expected to report, and did.
+#[derive(Debug)]
+struct CoverageReply(wire::CoverageResponse);
+
+impl Serialize for CoverageReply {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        render::json::coverage(&self.0).serialize(to)
+    }
+}
+
+impl Reply for CoverageReply {
+    fn human(&self) -> String {
+        render::text::coverage(&self.0)
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::host::{Host, RunNode};
+use super::files;
+use super::host::{Host, Ready, RunNode};
+use super::output::Reply;
 use crate::config::{Passphrase, Written};
 
 /// Arguments of `serve`.
@@ -41,14 +43,56 @@ pub(super) async fn run<H: Host>(args: ServeArgs, context: &Context<'_, H>) -> R
         .as_deref()
         .map(Passphrase::read)
         .transpose()?;
-    context
-        .host
-        .serve(RunNode {
-            dir: context.dir.clone(),
-            config: context.config.clone(),
-            passphrase,
-            ready_file: args.ready_file,
-        })
-        .await?;
+    let run = RunNode {
+        dir: context.dir.clone(),
+        config: context.config.clone(),
+        passphrase,
+    };
+    let output = context.output;
+    let ready = move |ready: Ready| {
+        if let Some(file) = &args.ready_file {
+            let text = serde_json::to_vec(&ready).unwrap_or_default();
+            files::replace("ready file", file, &text)?;
+        }
+        output.answer(&ready).map(|_| ())
+    };
+    context.host.serve(run, ready).await?;
     Ok(0)
+}
+
+impl Reply for Ready {
+    fn human(&self) -> String {
+        let mut text = format!("Ready: gRPC on {}", self.grpc);
+        for (name, address) in [("pages", &self.web), ("metrics", &self.metrics)] {
+            if let Some(address) = address {
+                text.push_str(&format!(", {name} on {address}"));
+            }
+        }
+        text.push_str(". Ctrl-C stops it.\n");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_off_is_null() {
+        let ready = Ready {
+            pid: 1,
+            grpc: "127.0.0.1:7443".to_owned(),
+            web: None,
+            metrics: None,
+            socket: "/run/s".to_owned(),
+        };
+        assert_eq!(
+            serde_json::to_string(&ready).expect("it is JSON"),
+            r#"{"pid":1,"grpc":"127.0.0.1:7443","web":null,"metrics":null,"socket":"/run/s"}"#
+        );
+        assert_eq!(
+            ready.human(),
+            "Ready: gRPC on 127.0.0.1:7443. Ctrl-C stops it.\n"
+        );
+    }
 }

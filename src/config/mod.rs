@@ -93,10 +93,10 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// Which log lines are written. Default `info` for `serve` and `demo`, `warn` for the rest.
     pub log_level: Option<LogLevel>,
-    /// Most connections the mutual TLS listener holds at once. Default 256. Must stay well below
-    /// the file descriptors the process may open.
-    pub max_connections: NonZeroU32,
-    /// Most of those from one address. Default 16.
+    /// Most connections the mutual TLS listener holds at once. Default: what the files the process
+    /// may open leave room for, 1024 at most.
+    pub max_connections: Option<NonZeroU32>,
+    /// Most of those under one identity. Default 16.
     pub max_connections_per_peer: NonZeroU32,
     /// How long calls may finish after SIGTERM. Default 10 seconds.
     pub drain: Duration,
@@ -113,7 +113,7 @@ impl Default for Config {
             passphrase_file: None,
             log_format: None,
             log_level: None,
-            max_connections: NonZeroU32::new(256).expect("256 is not zero"),
+            max_connections: None,
             max_connections_per_peer: NonZeroU32::new(16).expect("16 is not zero"),
             drain: Duration::from_secs(10),
         }
@@ -146,7 +146,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "sync_interval",
         default: "'15m'",
-        about: "Time between two syncs with a peer (s, m, h, d). A little chance is added.",
+        about: "Time between two syncs with a peer (s, m, h). A little chance is added.",
     },
     Setting {
         key: "passphrase_file",
@@ -176,12 +176,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "max_connections",
         default: "256",
-        about: "Most connections from other machines at once.",
+        about: "Most connections from other machines at once. Without it: as open files allow.",
     },
     Setting {
         key: "max_connections_per_peer",
         default: "16",
-        about: "Most of those from one address.",
+        about: "Most of those under one certificate's identity.",
     },
     Setting {
         key: "drain",

@@ -171,9 +171,7 @@ impl Written {
             passphrase_file: self.passphrase_file()?,
             log_format: self.read("log_format", word)?,
             log_level: self.read("log_level", word)?,
-            max_connections: self
-                .read("max_connections", connections)?
-                .unwrap_or(default.max_connections),
+            max_connections: self.read("max_connections", connections)?,
             max_connections_per_peer: self
                 .read("max_connections_per_peer", connections)?
                 .unwrap_or(default.max_connections_per_peer),

@@ -12,7 +12,7 @@ pub mod serve;
 
 use std::path::Path;
 
-use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, RunNode};
+use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, Ready, RunNode};
 use crate::cli::{Failure, Host};
 use crate::clock::Clock;
 use crate::config::{Config, Passphrase};
@@ -85,8 +85,12 @@ impl Host for Program {
         on_thread(move || make::make(&new, Clock::SYSTEM, os_entropy)).await
     }
 
-    async fn serve(&self, run: RunNode) -> Result<(), Failure> {
-        serve::run(run, Clock::SYSTEM, os_entropy).await
+    async fn serve(
+        &self,
+        run: RunNode,
+        ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
+    ) -> Result<(), Failure> {
+        serve::run(run, Clock::SYSTEM, os_entropy, ready).await
     }
 
     async fn demo(

@@ -1,19 +1,18 @@
 //! A node that listens, syncs, and stops in order.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::open::Node;
-use super::{failure, on_thread};
 use crate::cli::Failure;
-use crate::cli::host::RunNode;
+use crate::cli::host::{Ready, RunNode};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::local::LocalSocket;
@@ -21,7 +20,7 @@ use crate::rpc::plane::PublicPlane;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
-use crate::store::{Entropy, file};
+use crate::store::Entropy;
 
 /// How often the node looks whether its certificate must be renewed.
 const RENEWAL: Duration = Duration::from_secs(6 * 60 * 60);
@@ -38,44 +37,36 @@ pub struct Running {
     tasks: JoinSet<()>,
 }
 
-/// What the ready file says.
-#[derive(Debug, Serialize)]
-struct Ready<'a> {
-    pid: u32,
-    grpc: String,
-    web: Option<String>,
-    metrics: Option<String>,
-    socket: &'a Path,
-}
-
-/// Runs a node until the process is told to stop.
+/// Runs a node until the process is told to stop. `ready` is told once it serves.
 ///
 /// # Errors
 /// When it cannot be opened, or an address or the socket is taken.
-pub async fn run(run: RunNode, clock: Clock, entropy: Entropy) -> Result<(), Failure> {
+pub async fn run(
+    run: RunNode,
+    clock: Clock,
+    entropy: Entropy,
+    ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
     let running = Running::start(node).await?;
-    if let Some(path) = run.ready_file {
-        let ready = Ready {
-            pid: std::process::id(),
-            grpc: running.grpc.to_string(),
-            web: None,
-            metrics: None,
-            socket: &running.socket,
-        };
-        let text = serde_json::to_string(&ready)
-            .map_err(|error| Failure::new("internal", error.to_string(), ""))?;
-        on_thread(move || file::write_atomic(&path, text.as_bytes()).map_err(failure)).await?;
+    let told = ready(Ready {
+        pid: std::process::id(),
+        grpc: running.grpc.to_string(),
+        web: None,
+        metrics: None,
+        socket: running.socket.display().to_string(),
+    });
+    if told.is_ok() {
+        tracing::info!(grpc = %running.grpc, "node serves");
+        signals.told_to_stop().await;
+        tracing::info!("node stops");
     }
-    tracing::info!(grpc = %running.grpc, "node serves");
-    signals.told_to_stop().await;
-    tracing::info!("node stops");
     tokio::select! {
         () = running.stop() => {}
         () = signals.told_to_stop() => tracing::warn!("stopped at once"),
     }
-    Ok(())
+    told
 }
 
 impl Running {
@@ -163,11 +154,12 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 
 fn limits(config: &Config) -> Limits {
     let most = Limits::default();
-    let asked = usize::try_from(config.max_connections.get()).unwrap_or(usize::MAX);
-    let per_peer = usize::try_from(config.max_connections_per_peer.get()).unwrap_or(usize::MAX);
+    let count = |asked: NonZeroU32| usize::try_from(asked.get()).unwrap_or(usize::MAX);
     Limits {
-        connections: asked.min(most.connections),
-        connections_per_peer: per_peer,
+        connections: config
+            .max_connections
+            .map_or(most.connections, |asked| count(asked).min(most.connections)),
+        connections_per_peer: count(config.max_connections_per_peer),
         grace: config.drain,
         ..most
     }

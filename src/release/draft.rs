@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::ReleaseError;
-use super::ledger::{self, Entry, Payload, Truth};
+use super::ledger::{self, Entry, Ledger, Truth};
 use crate::charter::Policy;
 use crate::charter::policy::{Audience, Of, Size, TableSpec};
 use crate::disclosure::{Earlier, PersonalTable, Reason, Verdict, protect};
@@ -88,8 +88,9 @@ impl Draft {
         period: Period,
         kinds: &[Kind],
         book: &dyn Book,
-        entries: &[Entry],
+        ledger: Ledger<'_>,
     ) -> Result<Self, ReleaseError> {
+        let entries = ledger.entries()?;
         let period = period.with_financial_year(terms.policy.fy_month());
         let chosen: &[Kind] = if kinds.is_empty() { Kind::ALL } else { kinds };
         let grain = period.grain();
@@ -115,12 +116,12 @@ impl Draft {
                 kind: *kind,
                 period,
             };
-            let known = ledger::newest(entries, &series).is_some();
+            let known = ledger::newest(&entries, &series).is_some();
             let sheet = Sheet::fill(terms, series, book)?;
             if kinds.is_empty() && !known && sheet.is_blank() {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, entries)?;
+            let (summary, mut blocked) = sheet.protect(terms, ledger, &entries)?;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -247,10 +248,11 @@ impl<'a> Sheet<'a> {
     fn protect(
         self,
         terms: &Terms<'_>,
+        ledger: Ledger<'_>,
         entries: &[Entry],
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
         let newest = ledger::newest(entries, &self.series);
-        let before = newest.map(shown_by).transpose()?;
+        let before = newest.map(|entry| shown_by(ledger, entry)).transpose()?;
         let personal: Vec<PersonalTable> = self
             .tables
             .iter()
@@ -422,13 +424,16 @@ fn parts_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Vec<Period> 
 fn newest_of_each(entries: &[Entry]) -> BTreeMap<Series, &Entry> {
     entries
         .iter()
-        .filter(|entry| entry.payload.is_some())
+        .filter(|entry| entry.has_payload)
         .filter_map(|entry| Some((entry.series.as_deref()?.parse().ok()?, entry)))
         .collect()
 }
 
 /// Returns what an earlier release said.
-fn shown_by(entry: &Entry) -> Result<Summary, ReleaseError> {
-    let bytes = entry.payload.as_ref().map_or(&[][..], Payload::bytes);
-    Ok(payload::decode(bytes)?)
+fn shown_by(ledger: Ledger<'_>, entry: &Entry) -> Result<Summary, ReleaseError> {
+    let index = entry.index;
+    let salted = ledger
+        .payload(index)?
+        .ok_or(ReleaseError::LedgerMismatch { index })?;
+    Ok(payload::decode(&salted.payload)?)
 }

@@ -13,6 +13,9 @@ use crate::store::{Changes, PrivateStore, SaltedPayload};
 /// The part of the private database that holds the ledger.
 const SPACE: u8 = 0x10;
 
+/// The part that holds the payloads: salt, then the exact bytes.
+const PAYLOAD_SPACE: u8 = 0x12;
+
 /// The part that holds what previewed drafts were about.
 const DRAFT_SPACE: u8 = 0x11;
 
@@ -26,47 +29,14 @@ pub struct Entry {
     pub index: u64,
     /// The leaf's text.
     pub leaf: String,
-    /// What a summary's leaf commits to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Payload>,
+    /// Whether it commits to a payload, which lies beside it.
+    pub has_payload: bool,
     /// What it is about, where it is a summary or a status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
     /// What truly stood behind the personal tables.
     #[serde(default)]
     pub truths: Vec<Truth>,
-}
-
-/// The salt and exact bytes of a payload.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Payload {
-    salt: [u8; 32],
-    bytes: Vec<u8>,
-}
-
-impl Payload {
-    /// Returns the exact bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl From<SaltedPayload> for Payload {
-    fn from(payload: SaltedPayload) -> Self {
-        Self {
-            salt: payload.salt,
-            bytes: payload.payload,
-        }
-    }
-}
-
-impl From<Payload> for SaltedPayload {
-    fn from(payload: Payload) -> Self {
-        Self {
-            salt: payload.salt,
-            payload: payload.bytes,
-        }
-    }
 }
 
 /// A personal table as it truly was.
@@ -87,15 +57,19 @@ pub struct Truth {
 pub struct Ledger<'a>(pub &'a PrivateStore);
 
 impl Ledger<'_> {
-    /// Writes entries durably. Entries already at those indices are replaced.
+    /// Writes entries with their payloads durably, all or none.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn write(self, entries: &[Entry]) -> Result<(), ReleaseError> {
+    pub fn write(self, entries: &[(Entry, Option<SaltedPayload>)]) -> Result<(), ReleaseError> {
         let mut changes = Changes::new();
-        for entry in entries {
+        for (entry, payload) in entries {
             let bytes = serde_json::to_vec(entry).map_err(ReleaseError::Ledger)?;
             changes.put(SPACE, &entry.index.to_be_bytes(), bytes);
+            if let Some(payload) = payload {
+                let bytes = [&payload.salt[..], &payload.payload].concat();
+                changes.put(PAYLOAD_SPACE, &entry.index.to_be_bytes(), bytes);
+            }
         }
         Ok(self.0.apply(changes)?)
     }
@@ -112,6 +86,32 @@ impl Ledger<'_> {
                 serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger)
             })
             .collect()
+    }
+
+    /// Returns the entry of one leaf.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn entry(self, index: u64) -> Result<Option<Entry>, ReleaseError> {
+        match self.0.get(SPACE, &index.to_be_bytes())? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the payload of one leaf.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn payload(self, index: u64) -> Result<Option<SaltedPayload>, ReleaseError> {
+        let bytes = self.0.get(PAYLOAD_SPACE, &index.to_be_bytes())?;
+        Ok(bytes.and_then(|bytes| {
+            let (salt, payload) = bytes.split_first_chunk::<32>()?;
+            Some(SaltedPayload {
+                salt: *salt,
+                payload: payload.to_vec(),
+            })
+        }))
     }
 }
 
@@ -172,5 +172,5 @@ pub fn newest<'e>(entries: &'e [Entry], series: &Series) -> Option<&'e Entry> {
     entries
         .iter()
         .rev()
-        .find(|entry| entry.payload.is_some() && entry.series.as_deref() == Some(&series))
+        .find(|entry| entry.has_payload && entry.series.as_deref() == Some(&series))
 }

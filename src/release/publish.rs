@@ -35,6 +35,9 @@ pub struct Door<'a> {
     pub entropy: Entropy,
 }
 
+/// An entry about to be appended, with its payload.
+type Waiting = (Entry, Option<SaltedPayload>);
+
 /// What was let out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -77,9 +80,8 @@ impl Door<'_> {
     ) -> Result<Published, ReleaseError> {
         self.recover()?;
         let name = series.to_string();
-        let has_summary = |entry: &Entry| {
-            entry.payload.is_some() && entry.series.as_deref() == Some(name.as_str())
-        };
+        let has_summary =
+            |entry: &Entry| entry.has_payload && entry.series.as_deref() == Some(name.as_str());
         if Ledger(self.private).entries()?.iter().any(has_summary) {
             return Err(ReleaseError::HasSummary(name));
         }
@@ -108,23 +110,21 @@ impl Door<'_> {
     /// # Errors
     /// When ledger and log contradict each other, or the disk refuses.
     pub fn recover(&self) -> Result<usize, ReleaseError> {
+        let ledger = Ledger(self.private);
         let size = self.replica().state()?.size;
-        let mut waiting = Vec::new();
-        let mut known = 0;
-        for entry in Ledger(self.private).entries()? {
-            known = entry.index + 1;
-            if entry.index >= size {
-                waiting.push(entry);
-                continue;
-            }
-            let logged = self.public.entry(self.origin().as_str(), entry.index)?;
+        if let Some(last) = size.checked_sub(1) {
+            // A leaf of ours that the ledger has never seen cannot be held against new ones.
+            let mismatch = || ReleaseError::LedgerMismatch { index: last };
+            let entry = ledger.entry(last)?.ok_or_else(mismatch)?;
+            let logged = self.public.entry(self.origin().as_str(), last)?;
             if logged.is_none_or(|logged| logged.leaf != entry.leaf.as_bytes()) {
-                return Err(ReleaseError::LedgerMismatch { index: entry.index });
+                return Err(mismatch());
             }
         }
-        if known < size {
-            // A leaf of ours that the ledger has never seen cannot be held against new ones.
-            return Err(ReleaseError::LedgerMismatch { index: known });
+        let mut waiting = Vec::new();
+        while let Some(entry) = ledger.entry(size + waiting.len() as u64)? {
+            let payload = ledger.payload(entry.index)?;
+            waiting.push((entry, payload));
         }
         let count = waiting.len();
         self.append(waiting)?;
@@ -135,7 +135,12 @@ impl Door<'_> {
         Origin::of(self.consortium, self.member)
     }
 
-    fn entry(&self, draft: &DraftSummary, index: u64, today: Date) -> Result<Entry, ReleaseError> {
+    fn entry(
+        &self,
+        draft: &DraftSummary,
+        index: u64,
+        today: Date,
+    ) -> Result<Waiting, ReleaseError> {
         let mut salt = [0; 32];
         (self.entropy)(&mut salt)
             .map_err(|error| ReleaseError::Log(format!("no randomness for a salt: {error}")))?;
@@ -151,28 +156,30 @@ impl Door<'_> {
             salt,
             payload: draft.payload.clone(),
         };
-        Ok(Entry {
+        let entry = Entry {
             index,
             leaf: encode(&leaf)?,
-            payload: Some(payload.into()),
+            has_payload: true,
             series: Some(draft.summary.series.to_string()),
             truths: draft.truths.clone(),
-        })
+        };
+        Ok((entry, Some(payload)))
     }
 
     fn append_bare(&self, leaf: &Leaf, series: Option<String>) -> Result<u64, ReleaseError> {
         let index = self.replica().state()?.size;
-        self.let_out(vec![Entry {
+        let entry = Entry {
             index,
             leaf: encode(leaf)?,
-            payload: None,
+            has_payload: false,
             series,
             truths: Vec::new(),
-        }])?;
+        };
+        self.let_out(vec![(entry, None)])?;
         Ok(index)
     }
 
-    fn let_out(&self, entries: Vec<Entry>) -> Result<(), ReleaseError> {
+    fn let_out(&self, entries: Vec<Waiting>) -> Result<(), ReleaseError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -180,18 +187,16 @@ impl Door<'_> {
         self.append(entries)
     }
 
-    fn append(&self, entries: Vec<Entry>) -> Result<(), ReleaseError> {
+    fn append(&self, entries: Vec<Waiting>) -> Result<(), ReleaseError> {
         if entries.is_empty() {
             return Ok(());
         }
         let origin = self.origin();
         let mut growth = Replica::new(self.public, origin.as_str()).grow()?;
-        for entry in entries {
+        for (entry, payload) in entries {
             growth.push(store::Entry {
                 leaf: entry.leaf.into_bytes(),
-                payload: entry
-                    .payload
-                    .map_or(Payload::Absent, |payload| Payload::Here(payload.into())),
+                payload: payload.map_or(Payload::Absent, Payload::Here),
             })?;
         }
         let signed = VerifiedCheckpoint::sign(

@@ -193,8 +193,8 @@ impl Client {
     /// Hands a file to the node, a chunk at a time, and returns what became of it.
     ///
     /// # Errors
-    /// What the node answered, or that the file could not be read to its end; then the call is
-    /// broken off, so that the node never takes the first part for the whole.
+    /// What the node answered, or that the file could not be read to its end; then the node never
+    /// hears of the end, and does not take the first part for the whole.
     pub async fn import_records(
         &self,
         header: wire::ImportHeader,
@@ -224,33 +224,36 @@ impl Client {
         };
         tokio::select! {
             outcome = answer => outcome,
-            // `answer` is dropped, which resets the call, before the queue is closed.
-            (_open_queue, error) = feed => Err(CallError::file(&error)),
+            error = feed => Err(CallError::file(&error)),
         }
     }
 }
 
-/// Sends the header and the file. Only a failure to read ends it: with the file sent whole it
-/// closes the queue and rests, and the node has the last word.
+/// Sends the header, the file and its end. Only a failure to read ends it: after the end it rests,
+/// and the node has the last word.
 async fn feed(
     parts: mpsc::Sender<wire::ImportRequest>,
     header: wire::ImportHeader,
     mut file: impl AsyncRead + Unpin,
     sent: &AtomicU64,
-) -> (mpsc::Sender<wire::ImportRequest>, io::Error) {
-    let request = |part| wire::ImportRequest { part: Some(part) };
-    let mut next = request(import_request::Part::Header(header));
-    while parts.send(next).await.is_ok() {
+) -> io::Error {
+    let mut next = import_request::Part::Header(header);
+    loop {
+        let is_end = matches!(next, import_request::Part::End(_));
+        let part = Some(next);
+        if parts.send(wire::ImportRequest { part }).await.is_err() || is_end {
+            break;
+        }
         let mut chunk = vec![0; CHUNK_LEN];
-        match file.read(&mut chunk).await {
-            Ok(0) => break,
+        next = match file.read(&mut chunk).await {
+            Ok(0) => import_request::Part::End(sent.load(Ordering::Relaxed)),
             Ok(len) => {
                 chunk.truncate(len);
                 sent.fetch_add(len as u64, Ordering::Relaxed);
-                next = request(import_request::Part::Data(chunk));
+                import_request::Part::Data(chunk)
             }
-            Err(error) => return (parts, error),
-        }
+            Err(error) => return error,
+        };
     }
     drop(parts);
     std::future::pending().await
@@ -259,6 +262,9 @@ async fn feed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::generated::records_server::{Records, RecordsServer};
+    use hyper_util::rt::TokioIo;
+    use tonic::{Request, Response, Status};
 
     #[test]
     fn a_status_becomes_an_error_with_all_three_parts() {
@@ -277,5 +283,175 @@ mod tests {
         let error = CallError::from(tonic::Status::unavailable(""));
         assert_eq!(error.code, "unavailable");
         assert!(!error.message.is_empty());
+    }
+
+    type Pages = tokio_stream::Iter<std::vec::IntoIter<Result<wire::ListRecordsResponse, Status>>>;
+    type Answers = ReceiverStream<Result<wire::ImportResponse, Status>>;
+
+    /// A book that only knows how to list and to take in files; it tells whether each file came
+    /// whole.
+    struct Book {
+        ended: mpsc::UnboundedSender<bool>,
+    }
+
+    #[tonic::async_trait]
+    impl Records for Book {
+        type ListStream = Pages;
+        type ImportStream = Answers;
+
+        async fn list(
+            &self,
+            _: Request<wire::ListRecordsRequest>,
+        ) -> Result<Response<Pages>, Status> {
+            let page = |id: &str| {
+                let record = wire::Record {
+                    id: id.to_owned(),
+                    ..wire::Record::default()
+                };
+                let records = vec![record];
+                Ok(wire::ListRecordsResponse { records })
+            };
+            let pages = vec![page("a"), page("b")];
+            Ok(Response::new(tokio_stream::iter(pages)))
+        }
+
+        async fn import(
+            &self,
+            request: Request<tonic::Streaming<wire::ImportRequest>>,
+        ) -> Result<Response<Answers>, Status> {
+            let mut parts = request.into_inner();
+            let (answers, queue) = mpsc::channel(1);
+            let ended = self.ended.clone();
+            tokio::spawn(async move {
+                let (mut read, mut whole) = (0, false);
+                while let Ok(Some(part)) = parts.message().await {
+                    match part.part {
+                        Some(import_request::Part::Data(data)) => read += data.len() as u64,
+                        Some(import_request::Part::End(len)) => whole = len == read,
+                        _ => {}
+                    }
+                }
+                let outcome = wire::ImportOutcome {
+                    read,
+                    ..wire::ImportOutcome::default()
+                };
+                let part = Some(import_response::Part::Outcome(outcome));
+                // Whoever broke the call off hears no answer.
+                let _unheard = answers.send(Ok(wire::ImportResponse { part })).await;
+                ended.send(whole).expect("the test listens");
+            });
+            Ok(Response::new(ReceiverStream::new(queue)))
+        }
+
+        async fn add(
+            &self,
+            _: Request<wire::AddRecordRequest>,
+        ) -> Result<Response<wire::AddRecordResponse>, Status> {
+            Err(status::status("locked", "the node is locked", ""))
+        }
+
+        async fn edit(
+            &self,
+            _: Request<wire::EditRecordRequest>,
+        ) -> Result<Response<wire::EditRecordResponse>, Status> {
+            Err(Status::unimplemented("edit"))
+        }
+
+        async fn delete(
+            &self,
+            _: Request<wire::DeleteRecordRequest>,
+        ) -> Result<Response<wire::DeleteRecordResponse>, Status> {
+            Err(Status::unimplemented("delete"))
+        }
+
+        async fn show(
+            &self,
+            _: Request<wire::ShowRecordRequest>,
+        ) -> Result<Response<wire::ShowRecordResponse>, Status> {
+            Err(Status::unimplemented("show"))
+        }
+    }
+
+    /// Returns a client of a book in this process, and how its imports end.
+    async fn book() -> (Client, mpsc::UnboundedReceiver<bool>) {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let (ended, endings) = mpsc::unbounded_channel();
+        tokio::spawn(
+            tonic::transport::Server::builder()
+                .add_service(RecordsServer::new(Book { ended }))
+                .serve_with_incoming(tokio_stream::once(io::Result::Ok(far))),
+        );
+        let mut near = Some(TokioIo::new(near));
+        let connect = move |_: http::Uri| {
+            let near = near.take().ok_or(io::ErrorKind::NotConnected);
+            std::future::ready(near.map_err(io::Error::from))
+        };
+        let channel = tonic::transport::Endpoint::from_static("http://localhost")
+            .connect_with_connector(tower::service_fn(connect))
+            .await
+            .expect("it listens");
+        (Client::new(channel), endings)
+    }
+
+    #[tokio::test]
+    async fn a_file_arrives_whole_with_progress() {
+        let (client, mut endings) = book().await;
+        let file = vec![7; 3 * CHUNK_LEN + 1];
+        let mut last = None;
+        let outcome = client
+            .import_records(wire::ImportHeader::default(), &file[..], |step| {
+                last = Some(step)
+            })
+            .await
+            .expect("it is taken in");
+        assert_eq!(outcome.read, file.len() as u64);
+        assert_eq!(last, Some(ImportProgress::Sent(file.len() as u64)));
+        assert_eq!(endings.recv().await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_breaks_off_is_never_taken_for_whole() {
+        let (client, mut endings) = book().await;
+        // Longer than the queue, so that the call has begun.
+        let broken = breaks_after(64 * CHUNK_LEN);
+        let error = client
+            .import_records(wire::ImportHeader::default(), broken, |_| {})
+            .await
+            .expect_err("it cannot be read");
+        assert_eq!(error.code, "file");
+        assert_eq!(endings.recv().await, Some(false));
+    }
+
+    /// A file with `len` bytes that can be read, then an error.
+    fn breaks_after(len: usize) -> impl AsyncRead + Unpin {
+        struct Broken;
+
+        impl AsyncRead for Broken {
+            fn poll_read(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+                _: &mut tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<io::Result<()>> {
+                std::task::Poll::Ready(Err(io::Error::other("the disk is gone")))
+            }
+        }
+
+        tokio::io::repeat(7).take(len as u64).chain(Broken)
+    }
+
+    #[tokio::test]
+    async fn lists_come_in_pages_and_errors_keep_their_word() {
+        let (client, _endings) = book().await;
+        let records = client
+            .list_records(wire::ListRecordsRequest::default())
+            .await;
+        let ids: Vec<String> = records
+            .expect("two pages")
+            .into_iter()
+            .map(|r| r.id)
+            .collect();
+        assert_eq!(ids, ["a", "b"]);
+        let error = client.add_record(wire::AddRecordRequest::default()).await;
+        assert_eq!(error.expect_err("locked").code, "locked");
     }
 }

@@ -28,7 +28,7 @@ pub fn canonical(answer: &wire::QueryResponse) -> Vec<u8> {
     serde_json::to_vec(&report).unwrap_or_default()
 }
 
-fn to_value(of: &impl Serialize) -> Value {
+pub(super) fn to_value(of: &impl Serialize) -> Value {
     // Only maps whose keys are no text, and failing writers, make this fail.
     serde_json::to_value(of).unwrap_or_default()
 }
@@ -117,14 +117,14 @@ struct Summary<'a> {
 /// A number in its unit.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Number {
+pub(super) enum Number {
     Count(i64),
     Decimal(f64),
     Money(String),
 }
 
 impl Number {
-    fn of(number: i64, unit: Unit) -> Self {
+    pub(super) fn of(number: i64, unit: Unit) -> Self {
         let one = 10i64.pow(unit.decimals);
         match unit {
             Unit { money: true, .. } => Self::Money(unit.spell(number)),

@@ -15,28 +15,55 @@ use crate::model::Measure;
 use crate::model::measure::Adds;
 use crate::wire;
 
-/// How the numbers of one answer are written.
+/// How the numbers of one measure are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unit {
+pub struct Unit {
     decimals: u32,
     money: bool,
 }
 
 impl Unit {
-    fn of(answer: &wire::QueryResponse) -> Self {
-        let measure = answer.query.as_ref().map(|query| query.measure.parse());
+    /// Returns how a measure is written whose integers have so many decimal places.
+    pub fn of_measure(measure: &str, decimals: u32) -> Self {
         Self {
             // An i64 has no more than 18 whole decimal places.
-            decimals: answer.decimals.min(18),
+            decimals: decimals.min(18),
             money: measure
-                .and_then(Result::ok)
-                .is_some_and(|measure: Measure| measure.adds() == Adds::Magnitude),
+                .parse()
+                .is_ok_and(|measure: Measure| measure.adds() == Adds::Magnitude),
+        }
+    }
+
+    fn of(answer: &wire::QueryResponse) -> Self {
+        let measure = answer.query.as_ref().map_or("", |query| &query.measure);
+        Self::of_measure(measure, answer.decimals)
+    }
+
+    /// Returns a number as JSON: money as text, anything else as a number.
+    pub fn to_json(self, number: i64) -> serde_json::Value {
+        json::to_value(&json::Number::of(number, self))
+    }
+
+    /// Writes what is known of a number in words: `12`, `fewer than 10`, `between 34 and 52`,
+    /// `at least 3`, `not known`.
+    pub fn bounds(self, value: Option<i64>, lower: i64, upper: Option<i64>) -> String {
+        let least = self.spell(lower);
+        match (value, upper) {
+            (Some(value), _) => self.spell(value),
+            (None, Some(upper)) if upper == lower => least,
+            (None, Some(upper)) if lower == 0 && self.decimals == 0 => {
+                format!("fewer than {}", self.spell(upper.saturating_add(1)))
+            }
+            (None, Some(upper)) if lower == 0 => format!("at most {}", self.spell(upper)),
+            (None, Some(upper)) => format!("between {least} and {}", self.spell(upper)),
+            (None, None) if lower > 0 => format!("at least {least}"),
+            (None, None) => "not known".to_owned(),
         }
     }
 
     /// Writes a number in decimal; money with at least two places, anything else with none it
     /// does not need.
-    fn spell(self, number: i64) -> String {
+    pub fn spell(self, number: i64) -> String {
         let one = 10u64.pow(self.decimals);
         let sign = if number < 0 { "-" } else { "" };
         let (whole, part) = (number.unsigned_abs() / one, number.unsigned_abs() % one);

@@ -26,7 +26,7 @@ pub fn report(answer: &wire::QueryResponse) -> String {
     for row in &answer.rows {
         let code = |name| row.group.get(name).cloned().unwrap_or_default();
         let mut line: Vec<String> = query.by.iter().map(code).collect();
-        line.push(bounds(row, unit));
+        line.push(unit.bounds(row.value, row.lower, row.upper));
         if some_uncounted {
             line.push(row.uncounted.to_string());
         }
@@ -132,29 +132,13 @@ fn lacking(coverage: &wire::CoverageResponse) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Returns the bounds of a row in words: `12`, `fewer than 10`, `between 34 and 52`,
-/// `at least 3`, `not known`.
+/// Returns the bounds of a row of counts in words; see [`Unit::bounds`].
 pub fn in_words(row: &wire::Row) -> String {
     let count = Unit {
         decimals: 0,
         money: false,
     };
-    bounds(row, count)
-}
-
-fn bounds(row: &wire::Row, unit: Unit) -> String {
-    let lower = unit.spell(row.lower);
-    match (row.value, row.upper) {
-        (Some(value), _) => unit.spell(value),
-        (None, Some(upper)) if upper == row.lower => lower,
-        (None, Some(upper)) if row.lower == 0 && unit.decimals == 0 => {
-            format!("fewer than {}", unit.spell(upper.saturating_add(1)))
-        }
-        (None, Some(upper)) if row.lower == 0 => format!("at most {}", unit.spell(upper)),
-        (None, Some(upper)) => format!("between {lower} and {}", unit.spell(upper)),
-        (None, None) if row.lower > 0 => format!("at least {lower}"),
-        (None, None) => "not known".to_owned(),
-    }
+    count.bounds(row.value, row.lower, row.upper)
 }
 
 /// Returns every note once, in the order they come.

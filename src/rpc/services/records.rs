@@ -226,17 +226,24 @@ async fn receive(
     };
     let mut file = Vec::new();
     while let Some(message) = parts.next().await.transpose()? {
-        let Some(import_request::Part::Data(data)) = message.part else {
-            return Err(invalid("an import has one header, then data"));
-        };
-        if file.len() + data.len() > MAX_FILE {
-            return Err(invalid(format!(
-                "the file is longer than {MAX_FILE} bytes; split it"
-            )));
+        match message.part {
+            Some(import_request::Part::Data(data)) if file.len() + data.len() <= MAX_FILE => {
+                file.extend_from_slice(&data);
+            }
+            Some(import_request::Part::Data(_)) => {
+                return Err(invalid(format!(
+                    "the file is longer than {MAX_FILE} bytes; split it"
+                )));
+            }
+            Some(import_request::Part::End(len)) if len == file.len() as u64 => {
+                return Ok((header, file));
+            }
+            _ => return Err(invalid("an import is one header, then data, then its end")),
         }
-        file.extend_from_slice(&data);
     }
-    Ok((header, file))
+    Err(invalid(
+        "the file did not come to its end; nothing was stored",
+    ))
 }
 
 fn import_request<'a>(

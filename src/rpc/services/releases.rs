@@ -131,10 +131,8 @@ impl Office {
     fn draft(&self, opened: &Opened, period: Period, kinds: &[Kind]) -> Result<Draft, Status> {
         let charter = self.charter()?;
         let terms = terms(&charter, &self.public.me.id)?;
-        let entries = Ledger(&opened.store)
-            .entries()
-            .map_err(|error| error.told())?;
-        Draft::make(&terms, period, kinds, &opened.store, &entries).map_err(|error| error.told())
+        let ledger = Ledger(&opened.store);
+        Draft::make(&terms, period, kinds, &opened.store, ledger).map_err(|error| error.told())
     }
 
     /// Returns every leaf of the own log about a series, with what became of it.

@@ -1,0 +1,283 @@
+//! What `release preview` shows: cell by cell, what would leave, and what is kept back.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::output::{Reply, printable, table};
+use crate::report::render::Unit;
+use crate::wire;
+
+/// A draft.
+#[derive(Debug, Serialize)]
+pub(super) struct PreviewReply {
+    digest: String,
+    period: String,
+    summaries: Vec<DraftSummary>,
+    blocked: Vec<Blocked>,
+}
+
+#[derive(Debug, Serialize)]
+struct DraftSummary {
+    series: String,
+    revision: u32,
+    replaces: Option<u64>,
+    audience: String,
+    tables: Vec<DraftTable>,
+    unchanged: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct DraftTable {
+    table: String,
+    measure: String,
+    by: Vec<String>,
+    cells: Vec<DraftCell>,
+}
+
+#[derive(Debug, Serialize)]
+struct DraftCell {
+    dims: BTreeMap<String, String>,
+    state: String,
+    value: Option<Value>,
+    lower: Value,
+    upper: Option<Value>,
+    uncounted: u32,
+    /// The same for people.
+    #[serde(skip)]
+    shown: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Blocked {
+    series: String,
+    table: String,
+    reason: String,
+}
+
+impl From<wire::PreviewResponse> for PreviewReply {
+    fn from(draft: wire::PreviewResponse) -> Self {
+        let blocked = |blocked: wire::BlockedTable| Blocked {
+            series: blocked.series,
+            table: blocked.table,
+            reason: blocked.reason,
+        };
+        Self {
+            digest: draft.digest,
+            period: draft.period,
+            summaries: draft
+                .summaries
+                .into_iter()
+                .map(DraftSummary::from)
+                .collect(),
+            blocked: draft.blocked.into_iter().map(blocked).collect(),
+        }
+    }
+}
+
+impl From<wire::DraftSummary> for DraftSummary {
+    fn from(summary: wire::DraftSummary) -> Self {
+        Self {
+            series: summary.series,
+            revision: summary.revision,
+            replaces: summary.replaces,
+            audience: summary.audience,
+            tables: summary.tables.into_iter().map(DraftTable::from).collect(),
+            unchanged: summary.unchanged,
+        }
+    }
+}
+
+impl From<wire::DraftTable> for DraftTable {
+    fn from(table: wire::DraftTable) -> Self {
+        let unit = Unit::of_measure(&table.measure, table.decimals);
+        let cell = |cell: wire::DraftCell| DraftCell {
+            shown: unit.bounds(cell.value, cell.lower, cell.upper),
+            dims: cell.dims,
+            state: cell.state,
+            value: cell.value.map(|value| unit.to_json(value)),
+            lower: unit.to_json(cell.lower),
+            upper: cell.upper.map(|upper| unit.to_json(upper)),
+            uncounted: cell.uncounted,
+        };
+        Self {
+            cells: table.cells.into_iter().map(cell).collect(),
+            table: table.table,
+            measure: table.measure,
+            by: table.by,
+        }
+    }
+}
+
+impl Reply for PreviewReply {
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for summary in &self.summaries {
+            text.push_str(&summary.human());
+        }
+        if !self.blocked.is_empty() {
+            text.push_str("\nKept back:\n");
+            for blocked in &self.blocked {
+                let Blocked {
+                    series,
+                    table,
+                    reason,
+                } = blocked;
+                text.push_str(&format!("- {series} {table}: {reason}\n"));
+            }
+        }
+        if self.summaries.is_empty() {
+            text.push_str(&format!(
+                "Nothing would leave for {}: no record lies in it, or the charter's plan has no \
+                 table of such a period.\nWhere nothing happened, say so: counterfoil release \
+                 status {} nil --kind KIND\n",
+                self.period, self.period
+            ));
+        } else if self.summaries.iter().all(|summary| summary.unchanged) {
+            text.push_str(&format!("\nNothing new would leave for {}.\n", self.period));
+        } else {
+            text.push_str(&format!(
+                "\nTo let this out: counterfoil release publish {}\n",
+                self.digest
+            ));
+        }
+        printable(&text)
+    }
+}
+
+impl DraftSummary {
+    fn human(&self) -> String {
+        let audience = match self.audience.as_str() {
+            "*" => "all members".to_owned(),
+            members => members.replace(',', ", "),
+        };
+        let state = match (self.unchanged, self.replaces) {
+            (true, _) => ", as released before".to_owned(),
+            (false, Some(index)) => format!(", in place of leaf {index}"),
+            (false, None) => String::new(),
+        };
+        let mut text = format!(
+            "\n{} revision {}{state}, seen by {audience}\n",
+            self.series, self.revision
+        );
+        for table in &self.tables {
+            text.push_str(&table.human());
+        }
+        text
+    }
+}
+
+impl DraftTable {
+    /// Cells that are 0 or not known are counted, each apart, and not listed: they are most of a
+    /// plan's table.
+    fn human(&self) -> String {
+        // A total is always shown, whatever it is.
+        let is_quiet = |cell: &DraftCell| !self.by.is_empty() && cell.uncounted == 0;
+        let is_zero = |cell: &DraftCell| is_quiet(cell) && cell.shown == "0";
+        let is_unknown = |cell: &DraftCell| is_quiet(cell) && cell.state == "absent";
+        let says = |cell: &&DraftCell| !is_zero(cell) && !is_unknown(cell);
+        let rows: Vec<[String; 3]> = self
+            .cells
+            .iter()
+            .filter(says)
+            .map(|cell| {
+                let codes = self.by.iter().filter_map(|name| cell.dims.get(name));
+                let codes = codes.map(String::as_str).collect::<Vec<_>>().join(" · ");
+                let uncounted = match cell.uncounted {
+                    0 => String::new(),
+                    number => format!("{number} not counted"),
+                };
+                [codes, cell.shown.clone(), uncounted]
+            })
+            .collect();
+        let number = |of: &dyn Fn(&DraftCell) -> bool| self.cells.iter().filter(|c| of(c)).count();
+        let silent = match (number(&is_zero), number(&is_unknown)) {
+            (0, 0) => String::new(),
+            (zero, 0) => format!(" (0 in {zero})"),
+            (0, unknown) => format!(" (not known in {unknown})"),
+            (zero, unknown) => format!(" (0 in {zero}, not known in {unknown})"),
+        };
+        let by = match &self.by[..] {
+            [] => String::new(),
+            names => format!(" by {}", names.join(" and ")),
+        };
+        let mut text = format!("  {}{by}{silent}\n", self.measure);
+        if !rows.is_empty() {
+            for line in table(["", "value", ""], &rows).lines().skip(1) {
+                text.push_str(&format!("    {line}\n"));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(unchanged: bool) -> PreviewReply {
+        let cell = |code: &str, state: &str, value, upper| wire::DraftCell {
+            dims: BTreeMap::from([("topic".to_owned(), code.to_owned())]),
+            state: state.to_owned(),
+            value,
+            lower: value.unwrap_or(0),
+            upper,
+            uncounted: 0,
+        };
+        let hours = wire::DraftTable {
+            table: "training.hours.by_topic".to_owned(),
+            measure: "hours".to_owned(),
+            by: vec!["topic".to_owned()],
+            cells: vec![
+                cell("accounting", "exact", Some(150), Some(150)),
+                cell("auditing", "interval", None, Some(900)),
+                cell("other", "absent", None, None),
+            ],
+            decimals: 2,
+        };
+        PreviewReply::from(wire::PreviewResponse {
+            digest: "d1".to_owned(),
+            period: "2018Q1".to_owned(),
+            summaries: vec![wire::DraftSummary {
+                series: "training/2018Q1".to_owned(),
+                revision: 1,
+                audience: "*".to_owned(),
+                tables: vec![hours],
+                unchanged,
+                ..wire::DraftSummary::default()
+            }],
+            blocked: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_preview_scales_its_numbers_and_nulls_what_is_not_known() {
+        let json = serde_json::to_value(draft(false)).expect("it is JSON");
+        let cells = &json["summaries"][0]["tables"][0]["cells"];
+        assert_eq!(cells[0]["value"], serde_json::json!(1.5));
+        assert_eq!(cells[1]["value"], Value::Null);
+        assert_eq!(cells[1]["upper"], serde_json::json!(9));
+        assert_eq!(cells[2]["lower"], serde_json::json!(0));
+        assert_eq!(cells[2]["upper"], Value::Null);
+        assert_eq!(json["summaries"][0]["replaces"], Value::Null);
+        assert_eq!(json["blocked"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn people_see_what_leaves_and_how_to_let_it_out() {
+        let text = draft(false).human();
+        assert!(
+            text.contains("training/2018Q1 revision 1, seen by all members"),
+            "{text}"
+        );
+        assert!(text.contains("hours by topic (not known in 1)"), "{text}");
+        assert!(text.contains("at most 9"), "{text}");
+        assert!(text.contains("release publish d1"), "{text}");
+        assert!(
+            draft(true)
+                .human()
+                .contains("Nothing new would leave for 2018Q1.")
+        );
+    }
+}
