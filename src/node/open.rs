@@ -17,7 +17,7 @@ use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
 use crate::rpc::services::{Office, PeerBook, Routes, Solitary, local_routes, peer_routes};
 use crate::rpc::{CallError, Client, connect};
-use crate::store::{Entropy, NodeDir, file};
+use crate::store::{Entropy, NodeDir, StoreError, file};
 
 const MAX_CARD: usize = 256 << 10;
 
@@ -128,7 +128,11 @@ pub fn read_card(dir: &Path) -> Result<Card, Failure> {
             "make one with `counterfoil init`, or name it with --dir",
         )
     })?;
-    Card::parse(&bytes).map_err(failure)
+    Card::parse(&bytes).map_err(|error| damaged(&path, &error.to_string()))
+}
+
+fn damaged(path: &Path, reason: &str) -> Failure {
+    failure(StoreError::damaged(path, reason))
 }
 
 fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
@@ -140,8 +144,5 @@ fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
         .and_then(|bytes| canon::from_base64_32(std::str::from_utf8(&bytes).ok()?.trim()))
         .map(Zeroizing::new);
     seed.map(|seed| WitnessKey::from_seed(&seed))
-        .ok_or_else(|| {
-            let message = format!("{} holds no witness key", path.display());
-            Failure::new("damaged", message, "restore a backup")
-        })
+        .ok_or_else(|| damaged(&path, "it should hold the witness key"))
 }

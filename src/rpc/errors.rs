@@ -27,7 +27,7 @@ pub trait Told: std::error::Error + Sized {
     fn told(self) -> Status {
         let (code, hint) = self.word();
         let message = whole_message(&self);
-        if code == "internal" {
+        if matches!(code, "internal" | "damaged" | "disk" | "disk_full") {
             tracing::error!(error = %message, "call failed");
         }
         status(code, message, hint)
@@ -66,6 +66,10 @@ impl Told for StoreError {
             ),
             Self::NewerFormat { .. } => ("newer_format", "install the version that wrote it"),
             Self::Poisoned { .. } => ("disk", "check the disk, then start the node again"),
+            Self::Damaged { .. } | Self::WrongKey { .. } => (
+                "damaged",
+                "nothing was changed; check the disk, then put back a copy of the directory",
+            ),
             Self::VaultBounds { .. } => ("invalid", "choose one within these bounds"),
             Self::NotWritable { .. } => (
                 "config",
