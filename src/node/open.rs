@@ -21,7 +21,7 @@ use crate::rpc::services::federation::{CharterInForce, Peering, TlsDial};
 use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
 use crate::rpc::{CallError, Client, TrustSource, connect};
 use crate::store::replica::Replica;
-use crate::store::{CheckpointFile, Entropy, NodeDir, file};
+use crate::store::{CheckpointFile, Entropy, NodeDir, StoreError, file};
 
 const MAX_CARD: usize = 256 << 10;
 
@@ -192,7 +192,11 @@ pub fn read_card(dir: &Path) -> Result<Card, Failure> {
             "make one with `counterfoil init`, or name it with --dir",
         )
     })?;
-    Card::parse(&bytes).map_err(failure)
+    Card::parse(&bytes).map_err(|error| damaged(&path, &error.to_string()))
+}
+
+fn damaged(path: &Path, reason: &str) -> Failure {
+    failure(StoreError::damaged(path, reason))
 }
 
 fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
@@ -204,8 +208,5 @@ fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
         .and_then(|bytes| canon::from_base64_32(std::str::from_utf8(&bytes).ok()?.trim()))
         .map(Zeroizing::new);
     seed.map(|seed| WitnessKey::from_seed(&seed))
-        .ok_or_else(|| {
-            let message = format!("{} holds no witness key", path.display());
-            Failure::new("damaged", message, "restore a backup")
-        })
+        .ok_or_else(|| damaged(&path, "it should hold the witness key"))
 }
