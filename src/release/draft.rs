@@ -3,15 +3,14 @@
 //! A draft is a function of the records, the charter and the ledger alone. Publishing makes it
 //! again and compares the digest, so that nothing leaves that was not looked at.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use super::ReleaseError;
-use super::ledger::{self, Entry, Ledger, Truth};
+use super::history::{History, is_of};
+use super::ledger::{Entry, Ledger, Truth};
 use crate::charter::Policy;
 use crate::charter::policy::{Audience, Of, Size, TableSpec};
-use crate::disclosure::{Earlier, PersonalTable, Reason, Verdict, protect};
+use crate::disclosure::{Part, PersonalTable, Reason, Verdict, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
 };
@@ -116,12 +115,12 @@ impl Draft {
                 kind: *kind,
                 period,
             };
-            let known = ledger::newest(&entries, &series).is_some();
-            let sheet = Sheet::fill(terms, series, book)?;
-            if kinds.is_empty() && !known && sheet.is_blank() {
+            let history = History::read(series, terms.policy, ledger, &entries)?;
+            let sheet = Sheet::fill(terms, series, book, &history)?;
+            if kinds.is_empty() && history.newest().is_none() && sheet.is_blank() {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, ledger, &entries)?;
+            let (summary, mut blocked) = sheet.protect(terms, &history)?;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -177,12 +176,18 @@ struct TrueTable<'a> {
     spec: &'a TableSpec,
     axes: Vec<Axis>,
     tallies: Vec<Tally>,
+    /// The finest grain first.
     parts: Vec<(Period, Vec<Tally>)>,
 }
 
 impl<'a> Sheet<'a> {
     /// Counts every table of the series, and of the shorter periods in it, in one pass.
-    fn fill(terms: &Terms<'a>, series: Series, book: &dyn Book) -> Result<Self, ReleaseError> {
+    fn fill(
+        terms: &Terms<'a>,
+        series: Series,
+        book: &dyn Book,
+        history: &History<'_>,
+    ) -> Result<Self, ReleaseError> {
         let specs = terms
             .policy
             .tables(series.kind, series.period.grain(), terms.size);
@@ -192,7 +197,7 @@ impl<'a> Sheet<'a> {
         let mut wanted = Vec::new();
         for (at, (spec, _)) in shapes.iter().enumerate() {
             let parts = if spec.personal {
-                parts_of(terms, spec, series.period)
+                parts_of(terms, spec, series.period, history)
             } else {
                 Vec::new()
             };
@@ -248,16 +253,14 @@ impl<'a> Sheet<'a> {
     fn protect(
         self,
         terms: &Terms<'_>,
-        ledger: Ledger<'_>,
-        entries: &[Entry],
+        history: &History<'_>,
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
-        let newest = ledger::newest(entries, &self.series);
-        let before = newest.map(|entry| shown_by(ledger, entry)).transpose()?;
+        let (newest, before) = history.newest().unzip();
         let personal: Vec<PersonalTable> = self
             .tables
             .iter()
             .filter(|table| table.spec.personal)
-            .map(|table| table.against(self.series, newest, before.as_ref(), entries))
+            .map(|table| table.against(terms, self.series.period, history))
             .collect();
         let mut verdicts = protect(&terms.policy.disclosure, &personal).into_iter();
 
@@ -285,9 +288,7 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged = before
-            .as_ref()
-            .is_some_and(|before| before.tables == tables);
+        let unchanged = before.is_some_and(|before| before.tables == tables);
         let summary = Summary {
             member: terms.member.clone(),
             series: self.series,
@@ -308,52 +309,28 @@ impl<'a> Sheet<'a> {
 }
 
 impl TrueTable<'_> {
-    fn against(
-        &self,
-        series: Series,
-        newest: Option<&Entry>,
-        before: Option<&Summary>,
-        entries: &[Entry],
-    ) -> PersonalTable {
-        let shown = before
-            .and_then(|summary| summary.tables.iter().find(|table| table.id == self.spec.id))
-            .filter(|table| table.axes == self.axes);
-        let truth = newest.and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
-        let earlier = shown.zip(truth).map(|(shown, truth)| Earlier {
-            tallies: truth.tallies.clone(),
-            cells: shown.cells.clone(),
-        });
+    fn against(&self, terms: &Terms<'_>, period: Period, history: &History<'_>) -> PersonalTable {
+        let part = |(period, tallies): &(Period, Vec<Tally>)| Part {
+            period: *period,
+            tallies: tallies.clone(),
+            shown: history.shown(self.spec, &self.axes, *period),
+        };
+        let same_grain = |one: &(Period, _), other: &(Period, _)| one.0.grain() == other.0.grain();
+        let (implied, overlooked) =
+            history.implied(self.spec, &self.axes, &terms.policy.disclosure);
         PersonalTable {
             measure: self.spec.measure,
             by: self.spec.by.clone(),
             tallies: self.tallies.clone(),
             parts: self
                 .parts
-                .iter()
-                .map(|(_, tallies)| tallies.clone())
+                .chunk_by(same_grain)
+                .map(|grain| grain.iter().map(part).collect())
                 .collect(),
-            earlier,
-            implied: self.implied(series, entries),
+            shown: history.shown(self.spec, &self.axes, period),
+            implied,
+            overlooked,
         }
-    }
-
-    fn is(&self, truth: &Truth) -> bool {
-        truth.measure == self.spec.measure && truth.by == self.spec.by
-    }
-
-    /// Returns what longer periods already shown took this table to be.
-    fn implied(&self, series: Series, entries: &[Entry]) -> Vec<Vec<Tally>> {
-        let longer = newest_of_each(entries).into_iter().filter(|(other, _)| {
-            other.kind == series.kind
-                && other.period != series.period
-                && other.period.covers(series.period)
-        });
-        longer
-            .flat_map(|(_, entry)| entry.truths.iter().filter(|truth| self.is(truth)))
-            .flat_map(|truth| &truth.parts)
-            .filter(|(period, _)| *period == series.period)
-            .map(|(_, tallies)| tallies.clone())
-            .collect()
     }
 
     /// Returns what to remember as standing behind the table: for one shown again unchanged, what
@@ -361,7 +338,7 @@ impl TrueTable<'_> {
     fn truth(&self, newest: Option<&Entry>, reason: Option<Reason>) -> Truth {
         let held = newest
             .filter(|_| reason == Some(Reason::SmallChange))
-            .and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
+            .and_then(|entry| entry.truths.iter().find(|truth| is_of(truth, self.spec)));
         held.cloned().unwrap_or_else(|| Truth {
             measure: self.spec.measure,
             by: self.spec.by.clone(),
@@ -403,34 +380,35 @@ const fn request<'t>(spec: &TableSpec, axes: &'t [Axis], period: Period) -> Tabl
     }
 }
 
-/// Returns the shorter periods for which the same table is published too.
-fn parts_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Vec<Period> {
-    let same = |grain: Grain| {
-        terms
-            .policy
-            .tables(spec.kind, grain, terms.size)
-            .any(|other| other.measure == spec.measure && other.by == spec.by)
+/// Returns the shorter periods for which the same table is published too, or was under an earlier
+/// plan, the finest first.
+///
+/// A split by what activities are about is held to the shorter periods of its total as well: where
+/// nothing took place is public, and turns a total into a cell.
+fn parts_of(
+    terms: &Terms<'_>,
+    spec: &TableSpec,
+    period: Period,
+    history: &History<'_>,
+) -> Vec<Period> {
+    let about_persons = spec.by.iter().any(|d| d.describes_persons());
+    let same = |other: &TableSpec| {
+        other.measure == spec.measure
+            && (other.by == spec.by || (other.by.is_empty() && !about_persons))
     };
-    let shorter = Grain::ALL
-        .iter()
-        .copied()
-        .filter(|grain| *grain < period.grain() && same(*grain));
+    let shorter = Grain::ALL.iter().copied().filter(|grain| {
+        *grain < period.grain()
+            && (terms.policy.tables(spec.kind, *grain, terms.size).any(same)
+                || history.has_shown(spec, *grain))
+    });
     shorter
         .flat_map(|grain| period.split(grain, terms.policy.fy_month()))
         .filter(|part| *part != period)
         .collect()
 }
 
-fn newest_of_each(entries: &[Entry]) -> BTreeMap<Series, &Entry> {
-    entries
-        .iter()
-        .filter(|entry| entry.has_payload)
-        .filter_map(|entry| Some((entry.series.as_deref()?.parse().ok()?, entry)))
-        .collect()
-}
-
 /// Returns what an earlier release said.
-fn shown_by(ledger: Ledger<'_>, entry: &Entry) -> Result<Summary, ReleaseError> {
+pub(super) fn shown_by(ledger: Ledger<'_>, entry: &Entry) -> Result<Summary, ReleaseError> {
     let index = entry.index;
     let salted = ledger
         .payload(index)?
