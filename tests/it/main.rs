@@ -9,5 +9,6 @@ mod report;
 mod shared;
 mod socket;
 mod store;
+mod subtraction;
 mod tls;
 mod vectors;
