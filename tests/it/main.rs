@@ -5,6 +5,7 @@ mod command;
 mod federation;
 mod listener;
 mod record;
+mod release;
 mod report;
 mod shared;
 mod socket;
