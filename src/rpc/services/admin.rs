@@ -259,9 +259,6 @@ impl Office {
                 true,
             );
         }
-        if let Err(reason) = (self.may_sign)() {
-            problem("unsure_head", reason, false);
-        }
         let tree_size = charter
             .as_ref()
             .and_then(|charter| {
