@@ -48,6 +48,11 @@ pub async fn run(
     ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    for (setting, address) in [("web", run.config.web), ("metrics", run.config.metrics)] {
+        if address.is_some() {
+            tracing::warn!(setting, "nothing is served there by this version");
+        }
+    }
     let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
     let running = Running::start(node).await?;
     let told = ready(Ready {
