@@ -68,6 +68,11 @@ impl HeadWatch {
         self.lock().sense()
     }
 
+    /// Returns whether every peer has been tried once since the start.
+    pub fn is_settled(&self) -> bool {
+        self.lock().tried
+    }
+
     /// Returns a receiver that shows every change.
     pub fn changes(&self) -> watch::Receiver<HeadSense> {
         self.changed.subscribe()
@@ -85,7 +90,9 @@ impl HeadWatch {
 
     /// Notes that a peer has shown a head of our log with `size` leaves, of which we hold `held`.
     pub fn shown(&self, peer: &MemberId, size: u64, held: u64) {
-        tracing::info!(peer = %peer, tree_size = size, held, "own log: peer showed a head");
+        if size > held {
+            tracing::info!(peer = %peer, tree_size = size, held, "own log: peer showed more than we hold");
+        }
         self.update(|state| {
             if size <= held {
                 state.settle(held);

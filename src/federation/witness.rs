@@ -18,18 +18,13 @@ pub const RENEW_SECONDS: u64 = 86_400;
 #[derive(Debug)]
 pub struct Witness {
     key: WitnessKey,
-    consortium: ConsortiumId,
     member: MemberId,
 }
 
 impl Witness {
     /// Cosigns in the name of `member`.
-    pub const fn new(key: WitnessKey, consortium: ConsortiumId, member: MemberId) -> Self {
-        Self {
-            key,
-            consortium,
-            member,
-        }
+    pub const fn new(key: WitnessKey, member: MemberId) -> Self {
+        Self { key, member }
     }
 
     /// Cosigns the head of another member's log, if all its leaves are held, the log is not
@@ -64,12 +59,18 @@ impl Witness {
         let ingest = Ingest { store, roll };
         store.update_head(origin, |state| {
             let held = state.head.as_ref()?;
-            self.renewed(ingest.head(origin, &held.note).ok()?, now)
+            let head = ingest.head(origin, &held.note).ok()?;
+            self.renewed(roll.consortium(), head, now)
         })
     }
 
-    fn renewed(&self, mut head: VerifiedCheckpoint, now: u64) -> Option<Head> {
-        let cosigner = self.key.cosigner(&self.consortium, &self.member);
+    fn renewed(
+        &self,
+        consortium: &ConsortiumId,
+        mut head: VerifiedCheckpoint,
+        now: u64,
+    ) -> Option<Head> {
+        let cosigner = self.key.cosigner(consortium, &self.member);
         let verifier = [cosigner.verifier_key().clone()];
         let last = head.cosignatures(&verifier).ok()?.first().map(|c| c.time);
         if last.is_some_and(|last| now < last.saturating_add(RENEW_SECONDS)) {

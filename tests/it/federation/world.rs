@@ -146,7 +146,7 @@ impl Node {
         let federation = Federation::new(
             Arc::clone(&store),
             Arc::new(charters),
-            Some(Witness::new(witness_key(own.as_str()), pwud(), own.clone())),
+            Some(Witness::new(witness_key(own.as_str()), own.clone())),
             HeadWatch::new(mark),
             Arc::new(move || hand.load(Ordering::SeqCst)),
             patience(),
