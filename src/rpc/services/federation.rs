@@ -11,8 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::PeerBook;
 use crate::charter::{Chain, Charter};
 use crate::federation::{
-    CharterOutcome, Charters, Dial, DialError, Dialling, Federation, Line, PeerError, Peers, Roll,
-    RollMember, Side, Target,
+    CharterOutcome, Charters, Dial, DialError, Dialling, Federation, HeadSense, Line, PeerError,
+    Peers, Roll, RollMember, Side, Target,
 };
 use crate::identity::Role;
 use crate::identity::keys::witness_verifier;
@@ -244,6 +244,14 @@ impl PeerBook for Peering {
         self.0.node().published();
     }
 
+    async fn settle(&self) {
+        if self.0.node().sense.is_settled() {
+            return;
+        }
+        // How each sync went is the peers' to show; tried is tried.
+        let _ = self.0.sync_now(None).await;
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let targets = self.0.targets().unwrap_or_default();
         let errors = targets.iter().filter_map(|target| {
@@ -253,7 +261,18 @@ impl PeerBook for Peering {
                 message: format!("{}: {error}", target.member),
             })
         });
-        errors.collect()
+        let sense = &self.0.node().sense;
+        let unsure = match sense.sense() {
+            // Before every peer was tried once, nothing is wrong yet.
+            HeadSense::Unsure(message) if sense.is_settled() || sense.is_marked() => {
+                Some(Problem {
+                    code: "unsure_head".to_owned(),
+                    message,
+                })
+            }
+            _ => None,
+        };
+        errors.chain(unsure).collect()
     }
 }
 

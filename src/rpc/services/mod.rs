@@ -21,7 +21,7 @@ use tonic::{Response, Status};
 
 pub use office::Office;
 
-pub use admin::{PeerBook, Solitary};
+pub use admin::PeerBook;
 
 use super::MESSAGE_LIMIT;
 use super::client::LOCAL_MESSAGE_LIMIT;
