@@ -37,6 +37,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod disclosure;
+pub mod federation;
 pub mod identity;
 pub mod log;
 pub mod model;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::context::{Context, Plane};
 use super::failure::Failure;
-use super::files;
+use super::files::Beside;
 use super::host::Host;
 use super::output::{Reply, table};
 use crate::model::MemberId;
@@ -105,6 +105,8 @@ pub(super) async fn run<H: Host>(
 }
 
 async fn grant<H: Host>(args: GrantArgs, context: &Context<'_, H>) -> Result<u8, Failure> {
+    // The place for the key comes first: a key that cannot be written down is lost.
+    let out = Beside::private("certificate", &args.out)?;
     let request = wire::GrantAccessRequest {
         role: args.role.as_str().to_owned(),
         name: args.name.clone(),
@@ -117,7 +119,7 @@ async fn grant<H: Host>(args: GrantArgs, context: &Context<'_, H>) -> Result<u8,
         })
         .await?;
     let pem = Zeroizing::new(granted.pem);
-    files::replace_private("certificate", &args.out, pem.as_bytes())?;
+    out.fill("certificate", pem.as_bytes())?;
     context.answer(&GrantReply {
         name: args.name,
         role: args.role,

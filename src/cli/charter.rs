@@ -130,9 +130,10 @@ fn draft(args: NewArgs, today: jiff::civil::Date) -> Result<String, Failure> {
         since: since.unwrap_or_else(|| Period::year(today.year())),
         expires: Founding::default_expiry(today),
     };
-    let note = founding
-        .draft()
-        .map_err(|error| Failure::new("charter", error.to_string(), ""))?;
+    let note = founding.draft().map_err(|error| {
+        let hint = "nothing was drafted; correct the flags, a card or the policy and try again";
+        Failure::new("charter", error.to_string(), hint)
+    })?;
     Ok(note.to_string())
 }
 
@@ -190,7 +191,12 @@ pub(super) fn read_note(path: &std::path::Path) -> Result<CharterNote, Failure> 
 
 fn in_file(what: &'static str, path: &std::path::Path, error: &CharterError) -> Failure {
     let message = format!("{what} {}: {error}", path.display());
-    Failure::new(what, message, "")
+    let hint = match what {
+        "card" => "a card is what `counterfoil charter card` prints, unchanged",
+        "policy" => "nothing was drafted; correct the policy and try again",
+        _ => "a charter is what `counterfoil charter new` prints and members sign, unchanged",
+    };
+    Failure::new(what, message, hint)
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

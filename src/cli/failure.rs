@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked: a word, a line, and what to do next.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 
 use serde::Serialize;
 
@@ -43,14 +44,16 @@ impl Failure {
 
     /// Returns the failure of reading or writing a file.
     pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "check the path",
+            ErrorKind::AlreadyExists => "name a file that is not there yet",
+            ErrorKind::IsADirectory => "name a file, not a folder",
+            _ => "check the path, its owner and its mode",
+        };
         // The number of the system's error says nothing to whoever reads this.
         let error = error.to_string();
         let error = error.split(" (os error").next().unwrap_or_default();
-        Self::new(
-            "file",
-            format!("{what} {}: {error}", path.display()),
-            "check the path, its owner and its mode",
-        )
+        Self::new("file", format!("{what} {}: {error}", path.display()), hint)
     }
 
     /// Returns the exit code: 2 for misuse, 1 for everything else.

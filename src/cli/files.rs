@@ -38,13 +38,8 @@ pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Failure> {
 /// An old one keeps its mode.
 pub(super) fn replace(what: &str, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mode = std::fs::metadata(path).map_or(0o644, |data| data.permissions().mode() & 0o777);
-    write_whole(path, bytes, mode)
-        .map_err(|error| Failure::file(&format!("{what} cannot be written:"), path, &error))
-}
-
-/// Replaces or makes a file only its owner can read.
-pub(super) fn replace_private(what: &str, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    write_whole(path, bytes, PRIVATE)
+    Beside::new(path, mode)
+        .and_then(|beside| beside.put(bytes))
         .map_err(|error| Failure::file(&format!("{what} cannot be written:"), path, &error))
 }
 
@@ -84,34 +79,73 @@ impl Reserved {
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = dir.join(beside);
-    let written = write_beside(&beside, bytes, mode).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        let _left = std::fs::remove_file(&beside);
-    }
-    written?;
-    File::open(dir)?.sync_all()
+/// A file that takes another's place once it is written. Made beforehand, it shows that there is a
+/// place for a secret before the secret exists.
+#[derive(Debug)]
+pub(super) struct Beside {
+    path: PathBuf,
+    beside: PathBuf,
+    file: File,
 }
 
-fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+impl Beside {
+    /// Makes an empty private file beside the one it is to replace.
+    pub(super) fn private(what: &str, path: &Path) -> Result<Self, Failure> {
+        Self::new(path, PRIVATE)
+            .map_err(|error| Failure::file(&format!("{what} cannot be written:"), path, &error))
+    }
+
+    fn new(path: &Path, mode: u32) -> io::Result<Self> {
+        // A folder of that name would only be noticed when it is too late.
+        if path.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        let name = path
+            .file_name()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.new", std::process::id()));
+        let beside = folder_of(path).join(hidden);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&beside)?;
+        Ok(Self {
+            path: path.to_owned(),
+            beside,
+            file,
+        })
+    }
+
+    /// Fills it and puts it in its place: after a crash the old file is there, or the new one.
+    pub(super) fn fill(self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.put(bytes).map_err(|error| {
+            Failure::file(&format!("{what} cannot be written:"), &self.path, &error)
+        })
+    }
+
+    fn put(&self, bytes: &[u8]) -> io::Result<()> {
+        (&self.file).write_all(bytes)?;
+        self.file.sync_all()?;
+        std::fs::rename(&self.beside, &self.path)?;
+        File::open(folder_of(&self.path))?.sync_all()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Once it is in its place, there is nothing left beside it.
+        let _gone = std::fs::remove_file(&self.beside);
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(test)]
@@ -140,8 +174,20 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("key");
         std::fs::write(&path, "old").expect("written");
-        replace_private("certificate", &path, b"new").expect("written");
+        let beside = Beside::private("certificate", &path).expect("a place");
+        assert_eq!(std::fs::read(&path).expect("read"), b"old");
+        beside.fill("certificate", b"new").expect("written");
+        assert_eq!(std::fs::read(&path).expect("read"), b"new");
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_place_that_was_not_needed_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(Beside::private("certificate", &dir.path().join("key")).expect("a place"));
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
+        assert!(Beside::private("certificate", dir.path()).is_err());
+        assert!(Beside::private("certificate", &dir.path().join("no/key")).is_err());
     }
 
     #[test]

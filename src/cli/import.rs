@@ -20,7 +20,7 @@ use crate::wire;
 pub(super) struct ImportArgs {
     /// The CSV file
     file: PathBuf,
-    /// Kind of record; the MAP may name it instead
+    /// Kind of record; not needed where the MAP names it, or with --into
     #[arg(long, required_unless_present_any = ["map", "into"])]
     kind: Option<Kind>,
     /// A MAP from our fields to the file's columns; not needed where headers are our field names
@@ -29,7 +29,7 @@ pub(super) struct ImportArgs {
     /// Add the rows to a list of this record, by its id
     #[arg(long, value_name = "ID", requires = "list")]
     into: Option<String>,
-    /// The list: participants, suggestions or signatories
+    /// The list: participants, sessions, suggestions, milestones, signatories or policies
     #[arg(long, requires = "into")]
     list: Option<String>,
     /// Say what would happen, and store nothing

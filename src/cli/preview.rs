@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::output::{Reply, count, printable, table};
+use super::output::{Reply, printable, table};
 use crate::report::render::Unit;
 use crate::wire;
 
@@ -127,7 +127,14 @@ impl Reply for PreviewReply {
                 text.push_str(&format!("- {series} {table}: {reason}\n"));
             }
         }
-        if self.summaries.iter().all(|summary| summary.unchanged) {
+        if self.summaries.is_empty() {
+            text.push_str(&format!(
+                "Nothing would leave for {}: no record lies in it, or the charter's plan has no \
+                 table of such a period.\nWhere nothing happened, say so: counterfoil release \
+                 status {} nil --kind KIND\n",
+                self.period, self.period
+            ));
+        } else if self.summaries.iter().all(|summary| summary.unchanged) {
             text.push_str(&format!("\nNothing new would leave for {}.\n", self.period));
         } else {
             text.push_str(&format!(
@@ -162,10 +169,14 @@ impl DraftSummary {
 }
 
 impl DraftTable {
-    /// Cells that say nothing are counted, not listed: most of a plan's table is empty.
+    /// Cells that are 0 or not known are counted, each apart, and not listed: they are most of a
+    /// plan's table.
     fn human(&self) -> String {
-        let says =
-            |cell: &&DraftCell| cell.shown != "0" && cell.state != "absent" || cell.uncounted > 0;
+        // A total is always shown, whatever it is.
+        let is_quiet = |cell: &DraftCell| !self.by.is_empty() && cell.uncounted == 0;
+        let is_zero = |cell: &DraftCell| is_quiet(cell) && cell.shown == "0";
+        let is_unknown = |cell: &DraftCell| is_quiet(cell) && cell.state == "absent";
+        let says = |cell: &&DraftCell| !is_zero(cell) && !is_unknown(cell);
         let rows: Vec<[String; 3]> = self
             .cells
             .iter()
@@ -180,10 +191,12 @@ impl DraftTable {
                 [codes, cell.shown.clone(), uncounted]
             })
             .collect();
-        let silent = self.cells.len() - rows.len();
-        let silent = match silent {
-            0 => String::new(),
-            _ => format!(" ({} empty)", count(silent as u64, "cell", "cells")),
+        let number = |of: &dyn Fn(&DraftCell) -> bool| self.cells.iter().filter(|c| of(c)).count();
+        let silent = match (number(&is_zero), number(&is_unknown)) {
+            (0, 0) => String::new(),
+            (zero, 0) => format!(" (0 in {zero})"),
+            (0, unknown) => format!(" (not known in {unknown})"),
+            (zero, unknown) => format!(" (0 in {zero}, not known in {unknown})"),
         };
         let by = match &self.by[..] {
             [] => String::new(),
@@ -258,7 +271,7 @@ mod tests {
             text.contains("training/2018Q1 revision 1, seen by all members"),
             "{text}"
         );
-        assert!(text.contains("hours by topic (1 cell empty)"), "{text}");
+        assert!(text.contains("hours by topic (not known in 1)"), "{text}");
         assert!(text.contains("at most 9"), "{text}");
         assert!(text.contains("release publish d1"), "{text}");
         assert!(

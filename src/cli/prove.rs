@@ -13,7 +13,14 @@ pub(super) struct ProveArgs {
     /// The member whose log it is in
     member: MemberId,
     /// The leaf's index, as `release list` and reports give it
+    #[arg(value_parser = index)]
     index: u64,
+}
+
+fn index(given: &str) -> Result<u64, &'static str> {
+    given
+        .parse()
+        .map_err(|_| "expected the number of a leaf, from 0")
 }
 
 pub(super) async fn run<H: Host>(args: ProveArgs, context: &Context<'_, H>) -> Result<u8, Failure> {

@@ -59,11 +59,16 @@ impl Written {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse_file(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ConfigError {
-                place: Place::File(path.to_owned()),
-                problem: format!("settings cannot be read: {error}"),
-                hint: "check the file's owner and mode".to_owned(),
-            }),
+            Err(error) => {
+                let error = error.to_string();
+                // The number of the system's error says nothing to whoever reads this.
+                let error = error.split(" (os error").next().unwrap_or_default();
+                Err(ConfigError {
+                    place: Place::File(path.to_owned()),
+                    problem: format!("settings cannot be read: {error}"),
+                    hint: "check what --dir names, and the file's owner and mode".to_owned(),
+                })
+            }
         }
     }
 

@@ -28,8 +28,8 @@ pub use checkpoint::{Checkpoint, CheckpointError, Origin, SignedCheckpoint, Veri
 pub use equivocation::Equivocation;
 pub use hash::{Hash, commitment, leaf_hash, node_hash};
 pub use leaf::{Audience, Leaf, LeafError, Reason, Status};
-pub use path::{FromTiles, MemoryTree, Nodes, Tiles, consistency_path, inclusion_path};
+pub use path::{FromTiles, MemoryTree, Nodes, Tiles, consistency_path, inclusion_path, root_at};
 pub use policy::{Policy, PolicyError};
 pub use proof::{Opening, ProofError, Proven, TlogProof};
-pub use tree::{Frontier, TreeError, verify_consistency, verify_inclusion};
+pub use tree::{Frontier, TreeError, consistency_roots, verify_consistency, verify_inclusion};
 pub use witness::{Cosignature, Witnessed, quorum, witnessed};

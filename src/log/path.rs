@@ -73,6 +73,14 @@ pub fn consistency_path<N: Nodes>(old: u64, new: u64, nodes: &N) -> Result<Vec<H
     Ok(path)
 }
 
+/// Returns the root hash of the tree's first `size` leaves.
+///
+/// # Errors
+/// Why a hash could not be read.
+pub fn root_at<N: Nodes>(size: u64, nodes: &N) -> Result<Hash, N::Error> {
+    range_root(0, size, nodes)
+}
+
 /// Returns the largest power of two below `size`, for sizes above 1.
 const fn split_of(size: u64) -> u64 {
     1 << (size - 1).ilog2()
@@ -275,6 +283,7 @@ mod tests {
         const SIZE: u64 = 66_000;
         let (whole, tiles) = (tree(SIZE), FromTiles(Tiled::new(SIZE)));
         for size in [1, 255, 256, 257, 65_535, 65_536, 65_537, SIZE] {
+            assert_eq!(root_at(size, &tiles), Ok(tree(size).root()));
             for index in [0, size / 3, size - 1] {
                 assert_eq!(
                     inclusion_path(index, size, &tiles),

@@ -192,16 +192,33 @@ pub fn verify_consistency(
             .ok_or(refused);
     }
     // RFC 6962 leaves out the first hash where it is the old root itself.
-    let (first, rest) = match path.split_first() {
-        Some(_) if old.is_power_of_two() => (&old_root, path),
-        Some(split) => split,
-        None => return Err(refused),
+    let whole: Vec<Hash> = match path {
+        [] => return Err(refused),
+        _ if old.is_power_of_two() => [std::slice::from_ref(&old_root), path].concat(),
+        _ => path.to_vec(),
     };
+    match consistency_roots(old, new, &whole) {
+        Some(reached) if reached == (old_root, new_root) => Ok(()),
+        _ => Err(refused),
+    }
+}
+
+/// Returns the two root hashes, of the first `old` and of all `new` leaves, that a consistency
+/// proof speaks of, or `None` where it is not one between these sizes. Its first hash must be
+/// there even where RFC 6962 leaves it out: where `old` is a power of two, it is the old root.
+///
+/// Where the second root is one that a log has signed, the first is what its tree began with,
+/// whatever else the log may have signed. RFC 9162 §2.1.4.2.
+pub fn consistency_roots(old: u64, new: u64, whole: &[Hash]) -> Option<(Hash, Hash)> {
+    if old == 0 || old >= new {
+        return None;
+    }
+    let (first, rest) = whole.split_first()?;
     let mut climb = Climb::new(old - 1, new - 1);
     climb.skip_right_turns();
     let (mut reached_old, mut reached_new) = (*first, *first);
     for sibling in rest {
-        match climb.step().ok_or_else(|| refused.clone())? {
+        match climb.step()? {
             Side::Left => {
                 reached_old = node_hash(sibling, &reached_old);
                 reached_new = node_hash(sibling, &reached_new);
@@ -209,9 +226,7 @@ pub fn verify_consistency(
             Side::Right => reached_new = node_hash(&reached_new, sibling),
         }
     }
-    (climb.at_top() && reached_old == old_root && reached_new == new_root)
-        .then_some(())
-        .ok_or(refused)
+    climb.at_top().then_some((reached_old, reached_new))
 }
 
 /// Which side of the path the next sibling stands on.

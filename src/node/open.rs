@@ -11,13 +11,17 @@ use crate::charter::Card;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Passphrase};
+use crate::federation::{Federation, HeadSense, HeadWatch, Mark, Pace, Patience, Peers, Witness};
 use crate::identity::{WitnessKey, canon};
+use crate::log::{SignedCheckpoint, verify_consistency};
 use crate::release::PrivatePlane;
 use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
-use crate::rpc::services::{Office, PeerBook, Routes, Solitary, local_routes, peer_routes};
-use crate::rpc::{CallError, Client, connect};
-use crate::store::{Entropy, NodeDir, file};
+use crate::rpc::services::federation::{CharterInForce, Peering, TlsDial};
+use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
+use crate::rpc::{CallError, Client, TrustSource, connect};
+use crate::store::replica::Replica;
+use crate::store::{CheckpointFile, Entropy, NodeDir, StoreError, file};
 
 const MAX_CARD: usize = 256 << 10;
 
@@ -25,7 +29,8 @@ const MAX_CARD: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Node {
     pub(super) office: Arc<Office>,
-    pub(super) peers: Arc<dyn PeerBook>,
+    pub(super) book: Arc<dyn PeerBook>,
+    pub(super) peers: Arc<Peers>,
     pub(super) dir: Arc<NodeDir>,
     pub(super) config: Config,
 }
@@ -66,23 +71,50 @@ impl Node {
         let card = read_card(path)?;
         let me = card.member().clone();
         let store = Arc::new(dir.public(entropy).map_err(failure)?);
-        let plane = PublicPlane::open(store, me.clone(), read_witness(path)?, clock);
-        let public = Arc::new(plane.map_err(failure)?);
+        let plane = PublicPlane::open(store, me.clone(), clock).map_err(failure)?;
+        let public = Arc::new(plane);
+        let checkpoint = dir.checkpoint();
+        let federation = Arc::new(Federation::new(
+            Arc::clone(&public.store),
+            Arc::new(CharterInForce::new(Arc::clone(&public))),
+            Some(Witness::new(read_witness(path)?, me.id.clone())),
+            HeadWatch::new(doubt(&public, &checkpoint)?),
+            Arc::new(move || clock.now()),
+            Patience::default(),
+        ));
+        let dial = TlsDial {
+            own: Arc::clone(&public.own_cert),
+            trust: Arc::clone(&public) as Arc<dyn TrustSource>,
+        };
+        let pace = Pace {
+            interval: config.sync_interval,
+            ..Pace::default()
+        };
+        let peers = Arc::new(Peers::new(
+            Arc::clone(&federation),
+            Arc::new(dial),
+            pace,
+            entropy,
+        ));
         let private = PrivatePlane::new(Arc::clone(&dir), me.id.clone(), me.relay, entropy);
         let office = Arc::new(Office {
             public,
             private: Arc::new(private),
-            checkpoint: dir.checkpoint(),
+            checkpoint,
             card_file: card_path(path),
             cert_file: NodeCertFile::at(path.join("node.cert")),
             advertise: config.advertise.clone(),
             entropy,
-            may_sign: Box::new(|| Ok(())),
+            may_sign: Box::new(move || match federation.sense.sense() {
+                HeadSense::Sure => Ok(()),
+                HeadSense::Unsure(reason) => Err(reason),
+            }),
             card: Mutex::new(card),
         });
         office.show_certificate();
         Ok(Self {
-            peers: Arc::new(Solitary),
+            book: Arc::new(Peering(Arc::clone(&peers))),
+            peers,
             office,
             dir,
             config,
@@ -94,7 +126,7 @@ impl Node {
     /// # Errors
     /// Never in practice; see [`connect::in_process`].
     pub fn client(&self) -> Result<Client, Failure> {
-        let routes = local_routes(&self.office, &self.peers);
+        let routes = local_routes(&self.office, &self.book);
         let channel = connect::in_process(routes);
         channel
             .map(Client::new)
@@ -103,14 +135,46 @@ impl Node {
 
     /// Returns what is served to peers and coordinators.
     pub(super) fn peer_routes(&self) -> Routes {
-        let peers = Arc::clone(&self.peers);
-        peer_routes(&self.office.public, Arc::new(move || peers.nudge())).routes()
+        let book = Arc::clone(&self.book);
+        let mut routes = peer_routes(&self.office.public, Arc::new(move || book.nudge()));
+        routes.add_service(sync_service(self.peers.node()));
+        routes.routes()
     }
 
     /// Lets what was begun end, and closes both planes.
     pub fn close(&self) {
         self.office.private.lock();
     }
+}
+
+/// Returns why the store may be behind what this node has signed, if it may be: it does not bear
+/// out the checkpoint kept beside it.
+fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Failure> {
+    let (Some(note), Ok(charter)) = (file.read().map_err(failure)?, public.charter()) else {
+        return Ok(None);
+    };
+    let damaged = |error: &dyn std::fmt::Display| {
+        let message = format!("the checkpoint file cannot be used: {error}");
+        Failure::new("damaged", message, "restore a backup")
+    };
+    let signed = SignedCheckpoint::parse(note.as_bytes()).map_err(|error| damaged(&error))?;
+    let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
+    let origin = charter.origin(&public.me.id);
+    let log = Replica::new(&public.store, &origin);
+    let held = log.state().map_err(failure)?.size;
+    let reason = if held < size {
+        format!("this node has signed {size} leaves of its log and holds {held}; sync with a peer")
+    } else {
+        let now = log.root().map_err(|error| damaged(&error))?;
+        let path = log
+            .consistency(size, held)
+            .map_err(|error| damaged(&error))?;
+        if size == 0 || verify_consistency(size, held, root, now, &path).is_ok() {
+            return Ok(None);
+        }
+        "the log in the store is not the one this node has signed; restore a backup".to_owned()
+    };
+    Ok(Some(Mark { reason, size }))
 }
 
 /// Reads the card of the node in a directory.
@@ -128,7 +192,11 @@ pub fn read_card(dir: &Path) -> Result<Card, Failure> {
             "make one with `counterfoil init`, or name it with --dir",
         )
     })?;
-    Card::parse(&bytes).map_err(failure)
+    Card::parse(&bytes).map_err(|error| damaged(&path, &error.to_string()))
+}
+
+fn damaged(path: &Path, reason: &str) -> Failure {
+    failure(StoreError::damaged(path, reason))
 }
 
 fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
@@ -140,8 +208,5 @@ fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
         .and_then(|bytes| canon::from_base64_32(std::str::from_utf8(&bytes).ok()?.trim()))
         .map(Zeroizing::new);
     seed.map(|seed| WitnessKey::from_seed(&seed))
-        .ok_or_else(|| {
-            let message = format!("{} holds no witness key", path.display());
-            Failure::new("damaged", message, "restore a backup")
-        })
+        .ok_or_else(|| damaged(&path, "it should hold the witness key"))
 }

@@ -102,7 +102,7 @@ impl Running {
             routes: node.peer_routes(),
             limits: limits(&node.config),
         };
-        let local = local_routes(&node.office, &node.peers);
+        let local = local_routes(&node.office, &node.book);
         let local_limits = Limits {
             grace: node.config.drain,
             ..Limits::local()
@@ -110,6 +110,7 @@ impl Running {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve::serve(listener, door, stopped()));
         tasks.spawn(local::serve(socket, local, local_limits, stopped()));
+        tasks.spawn(sync_until(Arc::clone(&node), stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
         Ok(Self {
             grpc,
@@ -162,6 +163,14 @@ fn limits(config: &Config) -> Limits {
         connections_per_peer: count(config.max_connections_per_peer),
         grace: config.drain,
         ..most
+    }
+}
+
+/// Keeps level with every peer.
+async fn sync_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stopped => {}
+        () = Arc::clone(&node.peers).run() => {}
     }
 }
 

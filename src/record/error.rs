@@ -86,6 +86,11 @@ pub enum RecordError {
         /// What it should have been.
         asked: Kind,
     },
+    /// Nothing says what the rows of a file are.
+    #[error(
+        "nothing says what the rows are: name it with --kind, or in the MAP: kind = \"training\""
+    )]
+    NoKind,
     /// The MAP was refused.
     #[error(transparent)]
     Map(#[from] MapError),

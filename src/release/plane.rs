@@ -68,7 +68,12 @@ impl PrivatePlane {
         if self.relay {
             return Err(PlaneError::Relay);
         }
-        let key = self.dir.unlock(passphrase)?.ok_or(PlaneError::Relay)?;
+        let key = self.dir.unlock(passphrase)?.ok_or_else(|| {
+            StoreError::damaged(
+                self.dir.path(),
+                "a member's node has a vault, and none is there",
+            )
+        })?;
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = &*open {
             return Ok(Arc::clone(opened));

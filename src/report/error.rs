@@ -119,7 +119,7 @@ impl ReportError {
             Self::DistinctOverPeriods { .. } => "ask for the table of the longer period",
             Self::CurrencyNeeded { .. } => "amounts in different currencies are never added",
             Self::Partial { .. } => {
-                "wait for them, leave these members out, or allow a partial answer"
+                "wait for them, leave these members out, or allow a partial answer (--allow-partial)"
             }
             Self::TooLarge { .. } => "ask for fewer periods, members or dimensions",
         }

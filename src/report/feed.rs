@@ -115,7 +115,7 @@ pub fn head(columns: &mut Columns, charter: &Charter, member: &MemberId, note: &
 /// Takes in a payload that came after its leaf.
 ///
 /// # Errors
-/// As [`leaf`].
+/// As [`leaf()`].
 pub fn payload(
     columns: &mut Columns,
     member: &MemberId,

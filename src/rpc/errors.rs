@@ -27,7 +27,7 @@ pub trait Told: std::error::Error + Sized {
     fn told(self) -> Status {
         let (code, hint) = self.word();
         let message = whole_message(&self);
-        if code == "internal" {
+        if matches!(code, "internal" | "damaged" | "disk" | "disk_full") {
             tracing::error!(error = %message, "call failed");
         }
         status(code, message, hint)
@@ -54,7 +54,23 @@ impl Told for StoreError {
         match self {
             Self::WrongPassphrase => ("passphrase", "check the passphrase and try again"),
             Self::DiskFull { .. } => ("disk_full", "make room on the disk and try again"),
-            Self::InUse { .. } => ("in_use", "stop the other process, or use its socket"),
+            Self::InUse { .. } => ("in_use", "stop it, or wait until it has ended"),
+            Self::NoNode { .. } => (
+                "no_node",
+                "make one with `counterfoil init`, or name it with --dir",
+            ),
+            Self::HoldsNode { .. } => ("exists", "choose another directory with --dir"),
+            Self::Unfinished { .. } => (
+                "unfinished",
+                "remove the directory and run `counterfoil init` again",
+            ),
+            Self::NewerFormat { .. } => ("newer_format", "install the version that wrote it"),
+            Self::Poisoned { .. } => ("disk", "check the disk, then start the node again"),
+            Self::Damaged { .. } | Self::WrongKey { .. } => (
+                "damaged",
+                "nothing was changed; check the disk, then put back a copy of the directory",
+            ),
+            Self::VaultBounds { .. } => ("invalid", "choose one within these bounds"),
             Self::NotWritable { .. } => (
                 "config",
                 "give the directory to the user that runs the node",
@@ -85,10 +101,7 @@ impl Told for RecordError {
 impl Told for PlaneError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Locked => (
-                "locked",
-                "run `counterfoil unlock`, or give --passphrase-file",
-            ),
+            Self::Locked => ("locked", "run `counterfoil unlock`"),
             Self::Relay => ("relay", "run this on a member's node"),
             Self::Store(error) => error.word(),
             Self::Keys(error) => error.word(),

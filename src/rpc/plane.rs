@@ -12,7 +12,6 @@ use super::tls::{OwnCert, TrustSource};
 use crate::charter::chain::Offered;
 use crate::charter::{Chain, Charter, CharterError, CharterNote, Refusal};
 use crate::clock::Clock;
-use crate::identity::WitnessKey;
 use crate::model::{ConsortiumId, MemberId, Series};
 use crate::report::feed::{self, FeedError};
 use crate::report::{self, Asker, Columns, Consortium, ProveError, ReportError};
@@ -68,8 +67,6 @@ pub struct PublicPlane {
     pub me: crate::charter::Member,
     /// The certificate shown to peers.
     pub own_cert: Arc<OwnCert>,
-    /// The key that cosigns.
-    pub witness: WitnessKey,
     /// The time.
     pub clock: Clock,
     in_force: RwLock<Option<InForce>>,
@@ -110,7 +107,6 @@ impl PublicPlane {
     pub fn open(
         store: Arc<PublicStore>,
         me: crate::charter::Member,
-        witness: WitnessKey,
         clock: Clock,
     ) -> Result<Self, PlaneError> {
         let in_force = stored_chain(&store)?.map(InForce::from);
@@ -118,7 +114,6 @@ impl PublicPlane {
             store,
             me,
             own_cert: OwnCert::empty(),
-            witness,
             clock,
             in_force: RwLock::new(in_force),
             seen: Mutex::default(),

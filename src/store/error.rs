@@ -27,7 +27,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Another process holds the directory.
-    #[error("another process{} is using {}; stop it first, or talk to it through its socket", pid_note(.pid), .dir.display())]
+    #[error("another process{} is using {}", pid_note(.pid), .dir.display())]
     InUse {
         /// The node's directory.
         dir: PathBuf,
@@ -35,19 +35,19 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// There is no node here.
-    #[error("{} holds no node; make one with init", .dir.display())]
+    #[error("{} holds no node", .dir.display())]
     NoNode {
         /// The directory.
         dir: PathBuf,
     },
     /// There is a node here already.
-    #[error("{} already holds a node; choose another directory", .dir.display())]
+    #[error("{} already holds a node", .dir.display())]
     HoldsNode {
         /// The directory.
         dir: PathBuf,
     },
     /// An earlier init stopped before its end.
-    #[error("{} holds a node that was never finished ({found} is there, format is not); remove it and start again", .dir.display())]
+    #[error("{} holds a node that was never finished ({found} is there, format is not)", .dir.display())]
     Unfinished {
         /// The directory.
         dir: PathBuf,

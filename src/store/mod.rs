@@ -46,6 +46,7 @@ pub use public::{
     Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,
     SaltedPayload, Tile,
 };
+pub use replica::{Growth, Replica, ReplicaError};
 pub use vault::{Cost, DataKey, Purpose, SubKey, Vault};
 
 /// Where random bytes come from: [`os_entropy`], or a source a test can foresee.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Append, Entry, Head, LogState, PublicStore, StoreError, Tile};
-use crate::log::path::{FromTiles, TILE_WIDTH, Tiles, consistency_path, inclusion_path};
+use crate::log::path::{FromTiles, TILE_WIDTH, Tiles, consistency_path, inclusion_path, root_at};
 use crate::log::tree::{Frontier, TreeError};
 use crate::log::{Hash, leaf_hash};
 
@@ -76,6 +76,14 @@ impl<'s> Replica<'s> {
     /// When what is held cannot be read.
     pub fn root(self) -> Result<Hash, ReplicaError> {
         Ok(self.whole(decode_frontier(&self.state()?))?.root())
+    }
+
+    /// Returns the root hash over the first `size` leaves.
+    ///
+    /// # Errors
+    /// When the log does not reach so far, or cannot be read.
+    pub fn root_at(self, size: u64) -> Result<Hash, ReplicaError> {
+        root_at(size, &FromTiles(self)).map_err(|error| error.at(self.origin))
     }
 
     /// Returns the inclusion proof of a leaf in the tree of `size` leaves.
@@ -279,6 +287,7 @@ mod tests {
                     Ok(())
                 );
             }
+            assert_eq!(log.root_at(*old).expect("it is there"), *old_root);
             for index in [0, old / 2, old - 1] {
                 let path = log.inclusion(index, *old).expect("it is there");
                 let hash = leaf_hash(&leaf(index));

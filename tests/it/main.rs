@@ -2,6 +2,7 @@
 
 mod architecture;
 mod command;
+mod federation;
 mod listener;
 mod record;
 mod report;

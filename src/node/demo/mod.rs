@@ -1,6 +1,6 @@
 //! Three nodes on this machine, INPUD, ANPUD and a relay, and the story of 2018 they report.
 //!
-//! - [`book`]: what the two networks did, as records.
+//! - `book`: what the two networks did, as records.
 //!
 //! Everything is real: directories, vaults, TLS between the nodes, proofs. INPUD and ANPUD never
 //! speak to each other; all that ANPUD knows of INPUD came through the relay. Only the date is

@@ -150,11 +150,7 @@ impl Map {
         shape: Shape,
         reader: Reader<'_>,
     ) -> Result<Self, MapError> {
-        let written: Written = toml::from_str(text).map_err(|error| MapError {
-            key: None,
-            line: error.span().map_or(1, |span| line_of(text, span.start)),
-            reason: error.message().replace('\n', " "),
-        })?;
+        let written = read(text)?;
         let check = Check {
             text,
             shape,
@@ -173,6 +169,20 @@ impl Map {
             wide: check.wide(written.wide)?,
         })
     }
+}
+
+/// Returns the kind a MAP names.
+pub(super) fn kind_named(text: &str) -> Result<Option<Kind>, MapError> {
+    Ok(read(text)?.kind.map(Spanned::into_inner))
+}
+
+/// Reads a MAP; what it says is not checked yet.
+fn read(text: &str) -> Result<Written, MapError> {
+    toml::from_str(text).map_err(|error| MapError {
+        key: None,
+        line: error.span().map_or(1, |span| line_of(text, span.start)),
+        reason: error.message().replace('\n', " "),
+    })
 }
 
 /// Returns the line of a byte, from 1.

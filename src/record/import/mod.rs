@@ -21,7 +21,7 @@ mod tray;
 
 use uuid::Uuid;
 
-use super::book::Book;
+use super::book::{self, Book};
 use super::edit::Desk;
 use super::error::RecordError;
 use super::schema::{Field, List, Shape};
@@ -81,6 +81,23 @@ pub struct Rejection {
     pub value: String,
     /// What is wrong, and what would be accepted.
     pub reason: String,
+}
+
+/// Returns the kind an import is about where nobody says it: that of the record the rows go into,
+/// or the one the MAP names.
+///
+/// # Errors
+/// Fails where neither says it.
+pub fn kind_of(
+    book: &dyn Book,
+    into: Option<Uuid>,
+    map: Option<&str>,
+) -> Result<Kind, RecordError> {
+    match (into, map) {
+        (Some(id), _) => Ok(book::show(book, id)?.kind),
+        (None, Some(map)) => map::kind_named(map)?.ok_or(RecordError::NoKind),
+        (None, None) => Err(RecordError::NoKind),
+    }
 }
 
 /// Rows between two calls of the progress callback.

@@ -373,6 +373,27 @@ fn an_individual_signatory_is_a_pseudonym_and_an_organisation_a_name() {
 }
 
 #[test]
+fn the_kind_is_that_of_the_record_or_the_one_the_map_names() {
+    let mut room = Room::new();
+    let map = "kind = \"training\"\n[columns]\ntitle = \"Title\"\n";
+    assert_eq!(
+        kind_of(&room.book, None, Some(map)).expect("named"),
+        Kind::Training
+    );
+    for silent in [None, Some(""), Some("[columns]\n")] {
+        let refused = kind_of(&room.book, None, silent).expect_err("not named");
+        assert!(refused.to_string().contains("--kind"), "{refused}");
+    }
+    room.try_import(training(FILE, None)).expect("can be read");
+    let id = room.records(Kind::Training)[0].id;
+    let other = "kind = \"consultation\"\n";
+    assert_eq!(
+        kind_of(&room.book, Some(id), Some(other)).expect("stored"),
+        Kind::Training
+    );
+}
+
+#[test]
 fn a_yes_no_matrix_fills_a_list() {
     let map = "[columns]\ntitle = \"Agency\"\n[constants]\nstart = \"2020-09-01\"\n\
                [wide.policies]\nyes = [\"Y\", \"Yes\"]\n\

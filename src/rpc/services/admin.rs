@@ -38,6 +38,10 @@ pub trait PeerBook: std::fmt::Debug + Send + Sync {
     /// Tells that this node has something new to pass on.
     fn nudge(&self);
 
+    /// Waits until every peer has been tried once since the start, so that whoever is in reach
+    /// has shown how far it knows this node's own log.
+    async fn settle(&self);
+
     /// Returns what troubles the federation.
     fn problems(&self) -> Vec<wire::Problem>;
 }
@@ -180,6 +184,7 @@ impl Admin for AdminService {
         &self,
         request: Request<wire::RevokeAccessRequest>,
     ) -> Result<Response<wire::RevokeAccessResponse>, Status> {
+        self.peers.settle().await;
         let (office, asked) = (Arc::clone(&self.office), request.into_inner());
         let revoked = blocking(move || {
             let leaf_index = office.revoke(&asked.name)?;
@@ -296,24 +301,5 @@ impl Office {
             ),
             Some(_) => {}
         }
-    }
-}
-/// tmp
-#[derive(Debug)]
-pub struct Solitary;
-#[tonic::async_trait]
-impl PeerBook for Solitary {
-    fn list(&self) -> Result<Vec<wire::Peer>, Status> {
-        Ok(vec![])
-    }
-    fn add(&self, _m: &MemberId, _u: &str) -> Result<wire::Peer, Status> {
-        Ok(wire::Peer::default())
-    }
-    async fn sync(&self, _p: Option<MemberId>) -> Result<Vec<wire::PeerSync>, Status> {
-        Ok(vec![])
-    }
-    fn nudge(&self) {}
-    fn problems(&self) -> Vec<wire::Problem> {
-        vec![]
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! - [`office`]: both planes of one node, for the local socket.
 //! - `records`, `releases`, `admin`: only on the local socket.
-//! - `reports`, `charters`, `federation`: the public plane alone.
+//! - [`federation`], `reports`, `charters`: the public plane alone.
 
 mod access;
 mod admin;
 mod charters;
+pub mod federation;
 pub mod office;
 mod records;
 mod releases;
@@ -20,18 +21,20 @@ use tonic::{Response, Status};
 
 pub use office::Office;
 
-pub use admin::{PeerBook, Solitary};
+pub use admin::PeerBook;
 
 use super::MESSAGE_LIMIT;
 use super::client::LOCAL_MESSAGE_LIMIT;
 use super::generated::admin_server::AdminServer;
 use super::generated::charters_server::ChartersServer;
+use super::generated::federation_server::FederationServer;
 use super::generated::records_server::RecordsServer;
 use super::generated::releases_server::ReleasesServer;
 use super::generated::reports_server::ReportsServer;
 use super::plane::PublicPlane;
 use admin::AdminService;
 use charters::ChartersService;
+use federation::FederationService;
 use records::RecordsService;
 use releases::ReleasesService;
 use reports::ReportsService;
@@ -92,6 +95,14 @@ pub fn peer_routes(plane: &Arc<PublicPlane>, nudge: Arc<dyn Fn() + Send + Sync>)
         .add_service(limited!(ReportsServer::new(reports), MESSAGE_LIMIT))
         .add_service(health());
     routes
+}
+
+/// Returns the service that peers sync through, for [`peer_routes`].
+pub fn sync_service(
+    node: &Arc<crate::federation::Federation>,
+) -> FederationServer<FederationService> {
+    let service = FederationService::new(Arc::clone(node));
+    limited!(FederationServer::new(service), MESSAGE_LIMIT)
 }
 
 /// Answers that the process serves; whether the node is ready is `Admin.Health`'s to say.

@@ -194,7 +194,7 @@ impl Records for RecordsService {
         let (answers, stream) = mpsc::channel(16);
         tokio::task::spawn_blocking(move || {
             let outcome = office.at_desk(|opened, desk| {
-                let request = import_request(&header, &file)?;
+                let request = import_request(&opened.store, &header, &file)?;
                 let mut progress = |rows| {
                     let part = Some(import_response::Part::Rows(rows));
                     // Progress that nobody takes in time is left out.
@@ -247,6 +247,7 @@ async fn receive(
 }
 
 fn import_request<'a>(
+    book: &dyn record::Book,
     header: &'a wire::ImportHeader,
     file: &'a [u8],
 ) -> Result<record::ImportRequest<'a>, Status> {
@@ -255,11 +256,16 @@ fn import_request<'a>(
         ("", _) | (_, "") => return Err(invalid("--into and --list belong together")),
         (into, list) => Some((id(into)?, list.parse::<List>().map_err(invalid)?)),
     };
+    let map = Some(header.map.as_str()).filter(|map| !map.is_empty());
+    let kind = match header.kind.as_str() {
+        "" => record::kind_of(book, into.map(|(id, _)| id), map).map_err(|error| error.told())?,
+        text => kind(text)?,
+    };
     Ok(record::ImportRequest {
         file,
-        kind: kind(&header.kind)?,
+        kind,
         into,
-        map: Some(header.map.as_str()).filter(|map| !map.is_empty()),
+        map,
         dry_run: header.dry_run,
         keep_good: header.keep_good,
     })

@@ -32,6 +32,7 @@ impl ReleasesService {
         &self,
         work: impl FnOnce() -> Result<T, Status> + Send + 'static,
     ) -> Result<Response<T>, Status> {
+        self.peers.settle().await;
         let done = blocking(work).await?;
         self.peers.nudge();
         Ok(done)

@@ -1,0 +1,23 @@
+//! How the last sync with each peer went.
+
+use crate::model::MemberId;
+
+/// A peer as an operator sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// When a sync last ended well, in Unix seconds; `None` for never since the start.
+    pub last_sync: Option<u64>,
+    /// What the last sync said if it failed.
+    pub error: Option<String>,
+}
+
+/// Where a member is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Who it is.
+    pub member: MemberId,
+    /// Addresses, best first; never empty.
+    pub urls: Vec<String>,
+    /// Whether this node uses another address than the charter.
+    pub overridden: bool,
+}

@@ -1,0 +1,6 @@
+//! Nodes that bring each other level.
+
+mod byzantine;
+mod level;
+mod line;
+mod world;
