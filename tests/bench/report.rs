@@ -185,7 +185,7 @@ const fn value(cell: usize, quarter: usize) -> i32 {
 
 fn figure(fill: Fill, cell: usize, quarter: usize) -> Figure {
     match fill {
-        Fill::Bounded if cell % 4 == 0 => Figure::Interval { lower: 0, upper: 9 },
+        Fill::Bounded if cell.is_multiple_of(4) => Figure::Interval { lower: 0, upper: 9 },
         _ => Figure::Exact(i64::from(value(cell, quarter))),
     }
 }
