@@ -160,6 +160,8 @@ async fn callers_that_may_not_call_are_told_why_and_leave_no_trace() {
     ] {
         let channel = caller::dial(&inpud, &charter, &issued).await;
         check(caller::sync(&channel).await, Code::Unauthenticated, words);
+        // Whoever was refused is hung up on, so each call dials anew.
+        let channel = caller::dial(&inpud, &charter, &issued).await;
         let asked = caller::query(&channel, "activities").await;
         check(asked, Code::Unauthenticated, words);
     }
