@@ -93,6 +93,18 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// Leaves everything for whoever wants to know, where a test failed and `COUNTERFOIL_KEEP` is
+    /// set.
+    #[expect(clippy::print_stderr, reason = "says where to look")]
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("COUNTERFOIL_KEEP").is_some() {
+            self.dir.disable_cleanup(true);
+            eprintln!("kept: {}", self.root().display());
+        }
+    }
+}
+
 /// The longest anything here may take; far beyond what it does take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
