@@ -131,6 +131,10 @@ pub(super) fn date(given: &str) -> Result<String, String> {
         .ok_or_else(|| "expected a date such as 2018-12-31".to_owned())
 }
 
+/// What `--help` says of a kind.
+pub(super) const KIND_HELP: &str =
+    "Kind of record: consultation, training, joint_project, advocacy_action or capacity_milestone";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,10 +16,13 @@ pub struct PersonalTable {
     /// The true cells of the same table for each shorter period within this one that the plan
     /// also publishes.
     pub parts: Vec<Vec<Tally>>,
-    /// What stood behind the last revision of this table and what it showed.
-    pub earlier: Option<Earlier>,
+    /// What stood behind every earlier revision of this table and what it showed, oldest first:
+    /// whoever holds them all can subtract any two.
+    pub earlier: Vec<Earlier>,
     /// What a longer period that was already shown took this table's true cells to be.
     pub implied: Vec<Vec<Tally>>,
+    /// Whether a shorter period in it was shown and has changed since by less than the floor.
+    pub part_moved: bool,
 }
 
 /// A table that was let out before.
@@ -84,6 +87,9 @@ pub fn protect(floor: &Floor, tables: &[PersonalTable]) -> Vec<Verdict> {
 
 /// Returns whether a table differs by 1 to k-1 anywhere from one it could be subtracted from.
 fn changed_too_little(table: &PersonalTable, k: i64) -> bool {
+    if table.part_moved {
+        return true;
+    }
     let shown_before = table
         .earlier
         .iter()
@@ -113,7 +119,7 @@ fn known(tally: &Tally) -> i64 {
 }
 
 fn show_again(table: &PersonalTable) -> Verdict {
-    let cells = match &table.earlier {
+    let cells = match table.earlier.last() {
         Some(earlier) if earlier.cells.len() == table.tallies.len() => earlier.cells.clone(),
         _ => hidden(&table.tallies),
     };
@@ -328,8 +334,9 @@ mod tests {
             by: by.to_vec(),
             tallies: values.iter().map(|v| tally(*v, v.unsigned_abs())).collect(),
             parts: Vec::new(),
-            earlier: None,
+            earlier: Vec::new(),
             implied: Vec::new(),
+            part_moved: false,
         }
     }
 
@@ -416,13 +423,7 @@ mod tests {
     #[test]
     fn a_revision_that_differs_by_little_is_shown_as_before() {
         let mut revised = total(Measure::Attendances, 30);
-        revised.earlier = Some(Earlier {
-            tallies: vec![tally(31, 31)],
-            cells: vec![Cell {
-                figure: Figure::Exact(31),
-                uncounted: 0,
-            }],
-        });
+        revised.earlier = vec![shown(31)];
         let beside = total(Measure::Completions, 200);
         check(
             &[revised.clone(), beside],
@@ -430,6 +431,30 @@ mod tests {
         );
         revised.tallies = vec![tally(41, 41)];
         check(&[revised], &[&[Figure::Exact(41)]]);
+    }
+
+    fn shown(value: i64) -> Earlier {
+        Earlier {
+            tallies: vec![tally(value, value.unsigned_abs())],
+            cells: vec![Cell {
+                figure: Figure::Exact(value),
+                uncounted: 0,
+            }],
+        }
+    }
+
+    #[test]
+    fn every_earlier_revision_counts() {
+        let mut back = total(Measure::Attendances, 33);
+        back.earlier = vec![shown(31), shown(45)];
+        check(&[back], &[&[Figure::Exact(45)]]);
+    }
+
+    #[test]
+    fn a_year_is_not_shown_beside_a_quarter_that_moved() {
+        let mut year = total(Measure::Attendances, 97);
+        year.part_moved = true;
+        check(&[year], &[&[ABSENT]]);
     }
 
     #[test]

@@ -210,10 +210,7 @@ impl Taker {
         if self.refused.contains(origin) {
             return Ok(());
         }
-        let is_own = self
-            .roll
-            .own_origin()
-            .is_some_and(|own| own.as_str() == origin);
+        let is_own = self.is_own(origin);
         let held = if is_own { self.size_of(origin)? } else { 0 };
         match self.ingest().offer(origin, &offer.checkpoint) {
             Err(refusal) => {
@@ -303,11 +300,7 @@ impl Taker {
             }
             Ok(None) => {
                 self.open.remove(&origin);
-                let is_own = self
-                    .roll
-                    .own_origin()
-                    .is_some_and(|own| own.as_str() == origin);
-                self.adopts_own |= is_own;
+                self.adopts_own |= self.is_own(&origin);
                 self.seen.insert(origin);
                 Ok(())
             }
@@ -383,6 +376,10 @@ impl Taker {
         match self.ingest().evidence(evidence) {
             Ok(true) => {
                 tracing::warn!(peer = %self.peer, origin = evidence.origin, "log frozen on proof");
+                if self.is_own(&evidence.origin) {
+                    let reason = "own log: a peer proved that it signed two histories";
+                    self.node.sense.doubt(reason.to_owned());
+                }
                 self.dirty(1);
                 self.has_news = true;
             }
@@ -478,6 +475,11 @@ impl Taker {
             store: &self.node.store,
             roll: &self.roll,
         }
+    }
+
+    fn is_own(&self, origin: &str) -> bool {
+        let own = self.roll.own_origin();
+        own.is_some_and(|own| own.as_str() == origin)
     }
 
     fn size_of(&self, origin: &str) -> Result<u64, SyncError> {

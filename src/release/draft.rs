@@ -251,15 +251,17 @@ impl<'a> Sheet<'a> {
         ledger: Ledger<'_>,
         entries: &[Entry],
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
-        let newest = ledger::newest(entries, &self.series);
-        let before = newest.map(|entry| shown_by(ledger, entry)).transpose()?;
+        let past = Past::read(ledger, entries, self.series)?;
+        let newest = past.releases.last().map(|release| release.entry);
+        let before = past.releases.last().map(|release| &release.summary);
+        let floor = &terms.policy.disclosure;
         let personal: Vec<PersonalTable> = self
             .tables
             .iter()
             .filter(|table| table.spec.personal)
-            .map(|table| table.against(self.series, newest, before.as_ref(), entries))
+            .map(|table| table.against(&past, i64::from(floor.min_cell)))
             .collect();
-        let mut verdicts = protect(&terms.policy.disclosure, &personal).into_iter();
+        let mut verdicts = protect(floor, &personal).into_iter();
 
         let mut blocked = Vec::new();
         let mut truths = Vec::new();
@@ -307,21 +309,76 @@ impl<'a> Sheet<'a> {
     }
 }
 
-impl TrueTable<'_> {
-    fn against(
-        &self,
+/// What was let out before and could be held against a series.
+struct Past<'e> {
+    /// The series itself, oldest first.
+    releases: Vec<Release<'e>>,
+    /// The newest release of each longer period around it.
+    longer: Vec<&'e Entry>,
+    /// The newest release of each shorter period in it.
+    shorter: Vec<(Period, Release<'e>)>,
+    period: Period,
+}
+
+/// A release with what it showed.
+struct Release<'e> {
+    entry: &'e Entry,
+    summary: Summary,
+}
+
+impl<'e> Past<'e> {
+    fn read(
+        ledger: Ledger<'_>,
+        entries: &'e [Entry],
         series: Series,
-        newest: Option<&Entry>,
-        before: Option<&Summary>,
-        entries: &[Entry],
-    ) -> PersonalTable {
-        let shown = before
-            .and_then(|summary| summary.tables.iter().find(|table| table.id == self.spec.id))
-            .filter(|table| table.axes == self.axes);
-        let truth = newest.and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
-        let earlier = shown.zip(truth).map(|(shown, truth)| Earlier {
-            tallies: truth.tallies.clone(),
-            cells: shown.cells.clone(),
+    ) -> Result<Self, ReleaseError> {
+        let shown = |entry: &'e Entry| -> Result<Release<'e>, ReleaseError> {
+            let summary = shown_by(ledger, entry)?;
+            Ok(Release { entry, summary })
+        };
+        let mut past = Self {
+            releases: ledger::releases(entries, &series)
+                .map(shown)
+                .collect::<Result<_, _>>()?,
+            longer: Vec::new(),
+            shorter: Vec::new(),
+            period: series.period,
+        };
+        for (other, entry) in newest_of_each(entries) {
+            if other.kind != series.kind || other.period == series.period {
+                continue;
+            }
+            if other.period.covers(series.period) {
+                past.longer.push(entry);
+            } else if series.period.covers(other.period) {
+                past.shorter.push((other.period, shown(entry)?));
+            }
+        }
+        Ok(past)
+    }
+}
+
+impl Release<'_> {
+    /// Returns a table as it was shown, where it had the same shape.
+    fn table(&self, like: &TrueTable<'_>) -> Option<(&Table, &Truth)> {
+        let shown = self
+            .summary
+            .tables
+            .iter()
+            .find(|table| table.measure == like.spec.measure && table.axes == like.axes)?;
+        let truth = self.entry.truths.iter().find(|truth| like.is(truth))?;
+        Some((shown, truth))
+    }
+}
+
+impl TrueTable<'_> {
+    fn against(&self, past: &Past<'_>, k: i64) -> PersonalTable {
+        let earlier = past.releases.iter().filter_map(|release| {
+            let (shown, truth) = release.table(self)?;
+            Some(Earlier {
+                tallies: truth.tallies.clone(),
+                cells: shown.cells.clone(),
+            })
         });
         PersonalTable {
             measure: self.spec.measure,
@@ -332,9 +389,26 @@ impl TrueTable<'_> {
                 .iter()
                 .map(|(_, tallies)| tallies.clone())
                 .collect(),
-            earlier,
-            implied: self.implied(series, entries),
+            earlier: earlier.collect(),
+            implied: self.implied(past),
+            part_moved: self.part_moved(past, k),
         }
+    }
+
+    /// Returns whether a shorter period was shown exactly and has changed since by less than `k`.
+    fn part_moved(&self, past: &Past<'_>, k: i64) -> bool {
+        past.shorter.iter().any(|(period, release)| {
+            let now = self.parts.iter().find(|(part, _)| part == period);
+            let (Some((_, now)), Some((shown, _))) = (now, release.table(self)) else {
+                return false;
+            };
+            shown.cells.iter().zip(now).any(|(cell, tally)| {
+                let change = |shown: i64| (tally.value.unwrap_or(0) - shown).abs();
+                cell.figure
+                    .value()
+                    .is_some_and(|shown| (1..k).contains(&change(shown)))
+            })
+        })
     }
 
     fn is(&self, truth: &Truth) -> bool {
@@ -342,16 +416,12 @@ impl TrueTable<'_> {
     }
 
     /// Returns what longer periods already shown took this table to be.
-    fn implied(&self, series: Series, entries: &[Entry]) -> Vec<Vec<Tally>> {
-        let longer = newest_of_each(entries).into_iter().filter(|(other, _)| {
-            other.kind == series.kind
-                && other.period != series.period
-                && other.period.covers(series.period)
-        });
-        longer
-            .flat_map(|(_, entry)| entry.truths.iter().filter(|truth| self.is(truth)))
+    fn implied(&self, past: &Past<'_>) -> Vec<Vec<Tally>> {
+        past.longer
+            .iter()
+            .flat_map(|entry| entry.truths.iter().filter(|truth| self.is(truth)))
             .flat_map(|truth| &truth.parts)
-            .filter(|(period, _)| *period == series.period)
+            .filter(|(period, _)| *period == past.period)
             .map(|(_, tallies)| tallies.clone())
             .collect()
     }

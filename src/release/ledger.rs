@@ -166,6 +166,14 @@ struct Remembered {
     kinds: Vec<Kind>,
 }
 
+/// Returns the entries with a payload for a series, oldest first.
+pub fn releases<'e>(entries: &'e [Entry], series: &Series) -> impl Iterator<Item = &'e Entry> {
+    let series = series.to_string();
+    entries
+        .iter()
+        .filter(move |entry| entry.has_payload && entry.series.as_deref() == Some(&series))
+}
+
 /// Returns the newest entry with a payload for a series.
 pub fn newest<'e>(entries: &'e [Entry], series: &Series) -> Option<&'e Entry> {
     let series = series.to_string();
