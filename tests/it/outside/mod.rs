@@ -3,6 +3,8 @@
 mod carpentries;
 mod contract;
 mod coordinator;
+mod crowd;
+mod demo;
 mod kills;
 mod markers;
 mod openletter;
