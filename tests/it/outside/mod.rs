@@ -10,3 +10,4 @@ mod markers;
 mod openletter;
 mod refusals;
 mod relayed;
+mod rollback;
