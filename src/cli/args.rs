@@ -7,7 +7,12 @@ use crate::config::Written;
 
 /// Each network keeps its records; only signed summaries that name nobody leave.
 #[derive(Debug, clap::Parser)]
-#[command(name = "counterfoil", version, max_term_width = 100)]
+#[command(
+    name = "counterfoil",
+    version,
+    max_term_width = 100,
+    after_help = "To see it at work: counterfoil demo --once. README.md walks from init to report."
+)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) everywhere: Everywhere,
@@ -41,9 +46,9 @@ pub(super) enum Command {
     Serve(serve::ServeArgs),
     /// Say whether the node is ready, and what troubles it
     Health,
-    /// Open the private plane of the running node
+    /// Open the private plane of the running node with its passphrase
     Unlock,
-    /// Close the private plane of the running node
+    /// Close the private plane of the running node; what is public goes on being served
     Lock,
     /// The consortium's signed constitution
     #[command(subcommand)]
@@ -125,6 +130,10 @@ pub(super) fn date(given: &str) -> Result<String, String> {
         .map(|date| date.to_string())
         .ok_or_else(|| "expected a date such as 2018-12-31".to_owned())
 }
+
+/// What `--help` says of a kind.
+pub(super) const KIND_HELP: &str =
+    "Kind of record: consultation, training, joint_project, advocacy_action or capacity_milestone";
 
 #[cfg(test)]
 mod tests {

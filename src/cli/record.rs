@@ -19,10 +19,10 @@ pub(super) enum RecordCommand {
     Import(import::ImportArgs),
     /// Add one record
     Add {
-        /// Kind of record
-        #[arg(long)]
+        /// Kind of record.
+        #[arg(long, help = super::args::KIND_HELP)]
         kind: Kind,
-        /// Its fields
+        /// Its fields, such as title=… start=2018-02-12; a name it does not know lists those it does
         #[arg(long, value_name = "FIELD=VALUE", required = true, num_args = 1.., value_parser = args::pair)]
         set: Vec<(String, String)>,
     },

@@ -19,7 +19,7 @@ pub(super) enum ReleaseCommand {
         /// The period, such as 2018, 2018Q1 or 2018-03
         #[arg(value_parser = args::period)]
         period: String,
-        /// Only these kinds
+        /// Only these kinds, separated by commas
         #[arg(long, num_args = 1.., value_delimiter = ',')]
         kind: Vec<Kind>,
     },
@@ -35,7 +35,7 @@ pub(super) enum ReleaseCommand {
         /// The period
         #[arg(value_parser = args::period)]
         period: String,
-        /// Nothing happened, reporting paused, or not shared
+        /// nil: nothing happened; excused: a pause, no reason asked; withheld: not shared
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(["nil", "excused", "withheld"]))]
         status: String,
         /// The kind

@@ -25,7 +25,8 @@ enum Format {
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// Kind of record, such as training
+    /// Kind of record.
+    #[arg(help = super::args::KIND_HELP)]
     kind: Kind,
     /// What is counted, such as activities, attendances or people
     #[arg(long, value_name = "M")]

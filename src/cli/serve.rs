@@ -15,10 +15,10 @@ pub(super) struct ServeArgs {
     /// Address and port other nodes connect to; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Address and port of the pages, or off
+    /// Address and port of the pages, or off; this version has none
     #[arg(long, value_name = "ADDR|off")]
     web: Option<String>,
-    /// Address and port of the metrics, or off
+    /// Address and port of the metrics, or off; this version has none
     #[arg(long, value_name = "ADDR|off")]
     metrics: Option<String>,
     /// Write process id and addresses to this file once the node is ready

@@ -77,9 +77,9 @@ words! {
 pub struct Config {
     /// Where the mutual TLS listener binds. Default `127.0.0.1:7443`; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where the pages are served. Default off. Never needed by other nodes.
+    /// Where the pages are to be served. Default off. This version has none.
     pub web: Option<SocketAddr>,
-    /// Where metrics are served. Default off.
+    /// Where metrics are to be served. Default off. This version has none.
     pub metrics: Option<SocketAddr>,
     /// Where other nodes reach this one, `https://host:port`; stands in the card. Default none,
     /// for a node that only dials out.
@@ -156,12 +156,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "web",
         default: "'off'",
-        about: "Address and port of the pages, or off.",
+        about: "Address and port of the pages, or off. This version has none.",
     },
     Setting {
         key: "metrics",
         default: "'off'",
-        about: "Address and port of the metrics, or off.",
+        about: "Address and port of the metrics, or off. This version has none.",
     },
     Setting {
         key: "log_level",

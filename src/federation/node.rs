@@ -170,6 +170,13 @@ impl Federation {
         })
     }
 
+    /// Returns whether a sync with the peer is going on, whichever side began it.
+    pub fn is_syncing(&self, peer: &MemberId) -> bool {
+        let all = self.running();
+        all.get(peer)
+            .is_some_and(|running| running.dialled > 0 || !running.accepted.is_empty())
+    }
+
     /// Returns what is known of the syncs the peer began.
     pub(super) fn accepted(&self, peer: &MemberId) -> Accepted {
         let all = self.running();

@@ -6,22 +6,19 @@
 //! the stream it opens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio_stream::Stream;
 
+use super::dial::{Dial, Line, Pace};
 use super::error::SyncError;
 use super::node::{Federation, News, Side};
 use super::status::Target;
 use crate::model::MemberId;
 use crate::store::{Entropy, StoreError};
-use crate::wire::{PeerSync, SyncFrame};
+use crate::wire::PeerSync;
 
 /// Where this node keeps the addresses that override the charter's: a line each.
 const OVERRIDES: &str = "peers";
@@ -32,77 +29,11 @@ const MOST_URL: usize = 255;
 /// How often one sync is begun anew because the peer's own was going on.
 const MOST_TURNS: u32 = 3;
 
-/// A stream to a peer that has just been opened.
-pub struct Line {
-    /// What we say.
-    pub outgoing: mpsc::Sender<SyncFrame>,
-    /// What the peer says, or why nothing comes any more.
-    pub incoming: Pin<Box<dyn Stream<Item = Result<SyncFrame, String>> + Send>>,
-}
-
-impl fmt::Debug for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").finish_non_exhaustive()
-    }
-}
-
-/// Why a peer could not be dialled, in one sentence that names the address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DialError(pub String);
-
-/// A dialling under way.
-pub type Dialling<'a> = Pin<Box<dyn Future<Output = Result<Line, DialError>> + Send + 'a>>;
-
-/// Opens streams to peers.
-pub trait Dial: fmt::Debug + Send + Sync + 'static {
-    /// Opens a stream to the node of `member` at `url`, and makes sure that it is its node.
-    fn dial<'a>(&'a self, member: &'a MemberId, url: &'a str) -> Dialling<'a>;
-}
-
-/// How often peers are dialled.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Between two syncs with nothing new, on average.
-    pub interval: Duration,
-    /// Before the first new try after a failure, on average; each further one waits twice as long.
-    pub first_retry: Duration,
-    /// The longest wait after failures, on average.
-    pub last_retry: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(300),
-            first_retry: Duration::from_secs(2),
-            last_retry: Duration::from_secs(600),
-        }
-    }
-}
-
-impl Pace {
-    /// Returns how long to wait after `failures` in a row; `chance` spreads it from a half to one
-    /// and a half times, so that nodes that start together do not dial together for ever.
-    fn wait(&self, failures: u32, chance: u8) -> Duration {
-        let mean = match failures {
-            0 => self.interval,
-            more => {
-                let doubled = 1_u32.checked_shl(more - 1).unwrap_or(u32::MAX);
-                self.first_retry
-                    .saturating_mul(doubled)
-                    .min(self.last_retry)
-            }
-        };
-        mean / 2 + mean.mul_f64(f64::from(chance) / 255.0)
-    }
-}
-
 /// Why a question about peers has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     /// There is no charter, so there are no peers.
-    #[error("this node has no charter yet; apply one first")]
+    #[error("this node has no charter yet")]
     NoCharter,
     /// The charter does not name the member.
     #[error("{0} is not a member in the charter in force, or is this node itself")]
@@ -406,24 +337,6 @@ async fn news_for(member: &MemberId, news: &mut broadcast::Receiver<News>) {
             Ok(News { from: Some(from) }) if from == *member => {}
             Ok(_) | Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_with_failures_and_stay_spread() {
-        let pace = Pace::default();
-        let wait = |failures, chance| pace.wait(failures, chance).as_secs_f64();
-        assert_eq!(wait(0, 0), 150.0);
-        assert_eq!(wait(0, 255), 450.0);
-        assert_eq!(wait(1, 0), 1.0);
-        assert_eq!(wait(3, 0), 4.0);
-        for failures in [12, 40, u32::MAX] {
-            assert_eq!(wait(failures, 255), 900.0);
         }
     }
 }

@@ -1,35 +1,36 @@
 //! One sync with one peer, over any transport that carries frames both ways.
 //!
-//! Four loops run until both sides are acknowledged: the reader hands each frame to whom it
-//! concerns; the taker stores what is sent, on blocking threads; the giver reads what is asked
-//! for, on blocking threads; the pump sends, the taker's few frames before the giver's many. The
-//! taker never waits for the network while frames wait for it: so two nodes that are both sending
-//! all they can never wait for each other.
+//! Five loops run until both sides are acknowledged: the reader hands each frame to whom it
+//! concerns; the opener reads and checks the leaves that are sent, ahead of the taker, which
+//! stores them; the giver reads what is asked for; the pump sends, the taker's few frames before
+//! the giver's many. Opener, taker and giver work on blocking threads. The taker never waits for
+//! the network while frames wait for it: so two nodes that are both sending all they can never
+//! wait for each other.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::{Stream, StreamExt as _};
-use uuid::Uuid;
 
+use super::desk::Desk;
 use super::error::{Refusal, SyncError};
-use super::frames::{self, MOST_FETCHES, MOST_WANTS, PROTOCOL, frame};
+use super::frames::{self, frame};
 use super::give::{Serving, Tidings};
+use super::ingest::Ingest;
 use super::node::{Federation, News, Side};
 use super::roll::Roll;
-use super::take::Taker;
+use super::take::{Opened, Taker};
 use crate::model::MemberId;
-use crate::store::{Cursor, StoreError};
+use crate::store::StoreError;
 use crate::wire::sync_frame::Frame;
-use crate::wire::{PeerSync, SyncFetch, SyncFrame, SyncHello, SyncRefused, SyncWant};
+use crate::wire::{PeerSync, SyncFetch, SyncFrame, SyncRefused};
 
 /// Batches read ahead of the network.
 const READ_AHEAD: usize = 2;
 
-/// Frames read ahead of the taker.
-const TAKE_AHEAD: usize = 4;
+/// Frames that wait to be opened, and as many opened ones that wait for the taker.
+const TAKE_AHEAD: usize = 2;
 
 /// Most steps on blocking threads at once.
 const STEPS: u32 = 4;
@@ -40,6 +41,7 @@ const REPLIES: usize = 64;
 impl Federation {
     /// Syncs with `peer`, whose certificate the transport has checked. Returns once both sides
     /// durably have what the other had at the start, or with the reason why not.
+    #[tracing::instrument(name = "sync", skip_all, fields(%peer, ?side))]
     pub async fn sync<I>(
         self: &Arc<Self>,
         peer: &MemberId,
@@ -76,8 +78,8 @@ impl Federation {
             self.ended(peer, error.as_deref());
         }
         match &error {
-            None => tracing::debug!(%peer, ?side, "sync ended well"),
-            Some(error) => tracing::warn!(%peer, ?side, error, "sync ended"),
+            None => tracing::debug!("sync ended well"),
+            Some(error) => tracing::warn!(error, "sync ended"),
         }
         PeerSync {
             member: peer.to_string(),
@@ -156,19 +158,12 @@ impl Tally {
     }
 }
 
-/// What is known when both have said hello.
-#[derive(Debug)]
-struct Met {
-    cursor: Cursor,
-    wanted: HashMap<String, HashSet<u64>>,
-    tidings: Tidings,
-}
-
+/// One sync with one peer.
 #[derive(Clone, Debug)]
-struct Session {
-    node: Arc<Federation>,
-    roll: Arc<Roll>,
-    peer: MemberId,
+pub(super) struct Session {
+    pub(super) node: Arc<Federation>,
+    pub(super) roll: Arc<Roll>,
+    pub(super) peer: MemberId,
     /// Held by every step on a blocking thread, so that the last of them can be waited for.
     steps: Arc<Semaphore>,
 }
@@ -186,6 +181,7 @@ impl Session {
         let met = self.meet(incoming, &outgoing).await?;
         let (to_send, sending) = mpsc::channel(READ_AHEAD);
         let (to_reply, replying) = mpsc::channel(REPLIES);
+        let (to_open, opening) = mpsc::channel(TAKE_AHEAD);
         let (to_take, taking) = mpsc::channel(TAKE_AHEAD);
         let (finish, finished) = watch::channel(false);
         let desk = Desk::default();
@@ -197,7 +193,8 @@ impl Session {
             met.wanted,
         );
         let done = tokio::try_join!(
-            self.read(incoming, to_take, &desk, finished, tally),
+            self.read(incoming, to_open, &desk, finished, tally),
+            self.open(opening, to_take),
             self.take(taker, taking, to_reply, finish, tally),
             self.give(met.tidings, to_send, &desk, tally),
             self.pump(replying, sending, outgoing),
@@ -216,120 +213,11 @@ impl Session {
         done.map(drop)
     }
 
-    /// Says hello and reads the other's.
-    async fn meet<I>(
-        &self,
-        incoming: &mut I,
-        outgoing: &mpsc::Sender<SyncFrame>,
-    ) -> Result<Met, SyncError>
-    where
-        I: Stream<Item = Result<SyncFrame, String>> + Send + Unpin,
-    {
-        let session = self.clone();
-        let hello = self.blocking(move |_| session.hello()).await?;
-        let said = outgoing.send(frame(Frame::Hello(hello.clone()))).await;
-        said.map_err(|_| self.broken("it is closed"))?;
-        let theirs = match self.next(incoming).await? {
-            Some(Frame::Hello(hello)) => hello,
-            Some(Frame::Refused(refused)) => return Err(self.refused(&refused)),
-            Some(other) => {
-                let problem = format!("{} before SyncHello", frames::name(&other));
-                return Err(self.breach(problem));
-            }
-            None => return Err(self.broken("it ended before a word was said")),
-        };
-        let store_id = self.check(&theirs)?;
-        let ours = Uuid::from_slice(&hello.store_id).ok();
-        let follows_us = ours.is_some() && Uuid::from_slice(&theirs.cursor_store_id).ok() == ours;
-        let followed = if follows_us { theirs.cursor_arrival } else { 0 };
-        let same_store = hello.cursor_store_id == theirs.store_id;
-        let arrival = if same_store { hello.cursor_arrival } else { 0 };
-        let wanted = hello.wants.into_iter();
-        Ok(Met {
-            cursor: Cursor { store_id, arrival },
-            wanted: wanted
-                .map(|w| (w.origin, w.indices.into_iter().collect()))
-                .collect(),
-            tidings: Tidings::new(
-                self.peer.clone(),
-                followed,
-                theirs.charter_version,
-                theirs.wants,
-            ),
-        })
-    }
-
-    fn hello(&self) -> Result<SyncHello, SyncError> {
-        let store = &self.node.store;
-        // In doubt about our own log, we ask for all there is.
-        let cursor = match self.node.sense.is_marked() {
-            true => None,
-            false => store.cursor(self.peer.as_str()).map_err(ours)?,
-        };
-        let mut wants: Vec<SyncWant> = Vec::new();
-        for missing in store.missing_payloads().take(MOST_WANTS) {
-            let missing = missing.map_err(ours)?;
-            match wants
-                .last_mut()
-                .filter(|want| want.origin == missing.origin)
-            {
-                Some(want) => want.indices.push(missing.index),
-                None => wants.push(SyncWant {
-                    origin: missing.origin,
-                    indices: vec![missing.index],
-                }),
-            }
-        }
-        Ok(SyncHello {
-            protocol: PROTOCOL,
-            consortium: self.roll.consortium().to_string(),
-            member: self.roll.own().to_string(),
-            store_id: store.store_id().map_err(ours)?.as_bytes().to_vec(),
-            cursor_store_id: cursor.map_or_else(Vec::new, |c| c.store_id.as_bytes().to_vec()),
-            cursor_arrival: cursor.map_or(0, |c| c.arrival),
-            charter_version: self.roll.version(),
-            wants,
-        })
-    }
-
-    /// Checks the other's hello; returns its store's id.
-    fn check(&self, hello: &SyncHello) -> Result<Uuid, SyncError> {
-        if hello.protocol != PROTOCOL {
-            let theirs = hello.protocol;
-            return Err(self.breach(format!(
-                "it speaks version {theirs} of the protocol and we speak {PROTOCOL}"
-            )));
-        }
-        if hello.consortium != self.roll.consortium().as_str() {
-            return Err(self.breach(format!(
-                "it belongs to the consortium {} and we belong to {}",
-                frames::plain(&hello.consortium),
-                self.roll.consortium()
-            )));
-        }
-        if hello.member != self.peer.as_str() {
-            let says = frames::plain(&hello.member);
-            return Err(self.breach(format!(
-                "it says it is {says}, but its certificate does not"
-            )));
-        }
-        let wants = hello
-            .wants
-            .iter()
-            .map(|want| want.indices.len().max(1))
-            .sum::<usize>();
-        if wants > MOST_WANTS {
-            return Err(self.breach(format!("it wants more than {MOST_WANTS} payloads")));
-        }
-        Uuid::from_slice(&hello.store_id)
-            .map_err(|_| self.breach("the id of its store does not have 16 bytes".to_owned()))
-    }
-
     /// Hands each frame to whom it concerns, until both sides are acknowledged.
     async fn read<I>(
         &self,
         incoming: &mut I,
-        to_take: mpsc::Sender<Frame>,
+        to_open: mpsc::Sender<Frame>,
         desk: &Desk,
         mut finished: watch::Receiver<bool>,
         tally: &Tally,
@@ -365,7 +253,7 @@ impl Session {
                 }
                 frame => {
                     // The taker ends before us only with an error, which is then the one to tell.
-                    if to_take.send(frame).await.is_err() {
+                    if to_open.send(frame).await.is_err() {
                         std::future::pending().await
                     }
                 }
@@ -373,11 +261,40 @@ impl Session {
         }
     }
 
+    /// Opens batches while those before them are stored: the one takes the processor, the other
+    /// mostly the disk.
+    async fn open(
+        &self,
+        mut opening: mpsc::Receiver<Frame>,
+        to_take: mpsc::Sender<Opened>,
+    ) -> Result<(), SyncError> {
+        while let Some(frame) = opening.recv().await {
+            let opened = match frame {
+                Frame::Batch(mut batch) => {
+                    // No older than the one by which it was asked for.
+                    let roll = self.node.roll().unwrap_or_else(|| Arc::clone(&self.roll));
+                    self.blocking(move |node| {
+                        let store = &node.store;
+                        let leaves = (Ingest { store, roll: &roll }).read(&mut batch);
+                        Ok(Opened::Batch(batch, leaves))
+                    })
+                    .await?
+                }
+                frame => Opened::Other(frame),
+            };
+            if to_take.send(opened).await.is_err() {
+                // As above.
+                std::future::pending().await
+            }
+        }
+        Ok(())
+    }
+
     /// Takes frames as they come, on blocking threads.
     async fn take(
         &self,
         mut taker: Taker,
-        mut taking: mpsc::Receiver<Frame>,
+        mut taking: mpsc::Receiver<Opened>,
         to_reply: mpsc::Sender<SyncFrame>,
         finish: watch::Sender<bool>,
         tally: &Tally,
@@ -391,7 +308,7 @@ impl Session {
             let (back, taken) = self
                 .blocking(move |_| {
                     let taken = match next {
-                        Ok(Some(frame)) => taker.take(frame).map(Some),
+                        Ok(Some(opened)) => taker.take(opened).map(Some),
                         Ok(None) if taker.is_dirty() => taker.commit().map(|()| None),
                         Ok(None) => Ok(None),
                         Err(_) => taker.commit().map(|()| Some(Default::default())),
@@ -528,7 +445,7 @@ impl Session {
     }
 
     /// Reads the next frame; `None` at the end of the stream.
-    async fn next<I>(&self, incoming: &mut I) -> Result<Option<Frame>, SyncError>
+    pub(super) async fn next<I>(&self, incoming: &mut I) -> Result<Option<Frame>, SyncError>
     where
         I: Stream<Item = Result<SyncFrame, String>> + Send + Unpin,
     {
@@ -545,7 +462,7 @@ impl Session {
     }
 
     /// Runs a step that blocks where it may.
-    async fn blocking<T, F>(&self, step: F) -> Result<T, SyncError>
+    pub(super) async fn blocking<T, F>(&self, step: F) -> Result<T, SyncError>
     where
         T: Send + 'static,
         F: FnOnce(&Federation) -> Result<T, SyncError> + Send + 'static,
@@ -573,19 +490,19 @@ impl Session {
         }
     }
 
-    fn refused(&self, refused: &SyncRefused) -> SyncError {
+    pub(super) fn refused(&self, refused: &SyncRefused) -> SyncError {
         SyncError::Refused {
             member: self.peer.clone(),
             reason: frames::plain(&refused.reason),
         }
     }
 
-    fn breach(&self, problem: String) -> SyncError {
+    pub(super) fn breach(&self, problem: String) -> SyncError {
         let member = self.peer.clone();
         SyncError::Protocol { member, problem }
     }
 
-    fn broken(&self, reason: &str) -> SyncError {
+    pub(super) fn broken(&self, reason: &str) -> SyncError {
         SyncError::Broken {
             member: self.peer.clone(),
             reason: reason.to_owned(),
@@ -593,94 +510,8 @@ impl Session {
     }
 }
 
-fn ours(error: StoreError) -> SyncError {
+pub(super) fn ours(error: StoreError) -> SyncError {
     SyncError::Ours(Refusal::Store(error))
-}
-
-/// What the peer has asked for and not been given yet.
-#[derive(Debug, Default)]
-struct Desk {
-    state: Mutex<Asked>,
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Asked {
-    queue: VecDeque<SyncFetch>,
-    open: HashSet<String>,
-    fetches: usize,
-    /// What our `SyncSent` said.
-    sent: Option<u64>,
-    acked: bool,
-}
-
-impl Desk {
-    /// Puts a fetch in the queue.
-    fn fetch(&self, fetch: SyncFetch, logs: usize) -> Result<(), String> {
-        let mut asked = lock(&self.state);
-        asked.fetches += 1;
-        if asked.acked {
-            return Err("a fetch after SyncAcked".to_owned());
-        }
-        if asked.open.len() >= MOST_FETCHES {
-            return Err(format!("more than {MOST_FETCHES} fetches open"));
-        }
-        if asked.fetches > 4 * logs + 64 {
-            return Err("more fetches than there are logs".to_owned());
-        }
-        if !asked.open.insert(fetch.origin.clone()) {
-            return Err("a second fetch of one log at a time".to_owned());
-        }
-        asked.queue.push_back(fetch);
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    /// Ends the fetch of a log, if one is open.
-    fn cancel(&self, origin: &str) {
-        let mut asked = lock(&self.state);
-        asked.open.remove(origin);
-        asked.queue.retain(|fetch| fetch.origin != origin);
-    }
-
-    fn is_open(&self, origin: &str) -> bool {
-        lock(&self.state).open.contains(origin)
-    }
-
-    fn says_sent(&self, arrival: u64) {
-        lock(&self.state).sent = Some(arrival);
-    }
-
-    /// Notes that the peer has all it will take.
-    fn acked(&self, arrival: u64) -> Result<(), String> {
-        let mut asked = lock(&self.state);
-        if asked.acked || asked.sent != Some(arrival) || !asked.open.is_empty() {
-            return Err("SyncAcked at this point".to_owned());
-        }
-        asked.acked = true;
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    fn is_acked(&self) -> bool {
-        lock(&self.state).acked
-    }
-
-    /// Waits for the next fetch; `None` once acknowledged.
-    async fn next(&self) -> Option<SyncFetch> {
-        loop {
-            {
-                let mut asked = lock(&self.state);
-                if let Some(fetch) = asked.queue.pop_front() {
-                    return Some(fetch);
-                }
-                if asked.acked {
-                    return None;
-                }
-            }
-            self.changed.notified().await;
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

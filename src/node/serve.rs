@@ -48,6 +48,11 @@ pub async fn run(
     ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    for (setting, address) in [("web", run.config.web), ("metrics", run.config.metrics)] {
+        if address.is_some() {
+            tracing::warn!(setting, "nothing is served there by this version");
+        }
+    }
     let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
     let running = Running::start(node).await?;
     let told = ready(Ready {
@@ -111,6 +116,7 @@ impl Running {
         tasks.spawn(serve::serve(listener, door, stopped()));
         tasks.spawn(local::serve(socket, local, local_limits, stopped()));
         tasks.spawn(sync_until(Arc::clone(&node), stopped()));
+        tasks.spawn(take_in_until(Arc::clone(&node), stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
         Ok(Self {
             grpc,
@@ -171,6 +177,25 @@ async fn sync_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
     tokio::select! {
         () = stopped => {}
         () = Arc::clone(&node.peers).run() => {}
+    }
+}
+
+/// Takes in what arrives as it arrives: a revoked certificate is refused once its leaf is here,
+/// whether or not anybody asks for a report.
+async fn take_in_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
+    let mut stopped = std::pin::pin!(stopped);
+    let mut news = node.peers.node().news();
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            // Having missed some is news too; the sender lives as long as the node.
+            _ = news.recv() => {}
+        }
+        let public = Arc::clone(&node.office.public);
+        let taken = tokio::task::spawn_blocking(move || public.catch_up()).await;
+        if let Ok(Err(error)) = taken {
+            tracing::warn!(%error, "what arrived cannot be taken in");
+        }
     }
 }
 

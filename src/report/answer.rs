@@ -136,7 +136,7 @@ impl<'a> Answer<'a> {
             let map = self.grid.map(self.shapes[*slot]);
             let target = Target {
                 to: &map.to,
-                identity: map.identity,
+                order: &map.order,
                 first: self.first_sum(&self.found.slots[*slot]),
                 len: self.layout.groups,
             };

@@ -7,6 +7,7 @@ use super::columns::Columns;
 use super::consortium::Consortium;
 use super::error::ReportError;
 use super::slots::Found;
+use super::tally::Order;
 use crate::model::dimension::PLACES;
 use crate::model::table::cell_count;
 use crate::model::{Axis, Dimension};
@@ -49,8 +50,8 @@ pub(super) fn limit_rows(asked: usize) -> Result<(), ReportError> {
 pub(super) struct Map {
     /// The group of each cell; beyond the groups where it belongs to none.
     pub(super) to: Vec<u32>,
-    /// Whether cell `n` belongs to group `n` throughout.
-    pub(super) identity: bool,
+    /// The same, as it is added up soonest.
+    pub(super) order: Order,
     /// Per group, whether any cell belongs to it.
     pub(super) covers: Vec<bool>,
 }
@@ -187,7 +188,7 @@ impl Map {
             }
         }
         Self {
-            identity: to.len() == groups && to.iter().copied().eq(0..to.len() as u32),
+            order: Order::of(&to, groups),
             to,
             covers,
         }

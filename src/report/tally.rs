@@ -88,12 +88,86 @@ pub(super) struct Target<'a> {
     /// The sum each cell belongs to, counted from the block's first sum; beyond the block's sums
     /// where it belongs to none.
     pub(super) to: &'a [u32],
-    /// Whether cell `n` belongs to sum `n` throughout.
-    pub(super) identity: bool,
+    /// The same, as it is added up soonest.
+    pub(super) order: &'a Order,
     /// The block's first sum.
     pub(super) first: usize,
     /// How many sums the block has.
     pub(super) len: usize,
+}
+
+/// How the cells of a block stand to its sums.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Cell `n` belongs to sum `n` throughout.
+    Identity,
+    /// Neighbours belong together, as where the last dimensions are summed out.
+    Runs(Vec<Run>),
+    /// Neither.
+    Scattered,
+}
+
+/// Neighbouring cells that belong to one sum.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    to: u32,
+    len: usize,
+}
+
+/// Cells a run must have on average to be worth the steps around it.
+const LEAST_RUN: usize = 4;
+
+impl Order {
+    /// Finds the order of a block of `sums` sums; `to` is as in [`Target`].
+    pub(super) fn of(to: &[u32], sums: usize) -> Self {
+        if to.len() == sums && to.iter().copied().eq(0..to.len() as u32) {
+            return Self::Identity;
+        }
+        let runs = to.chunk_by(|one, next| one == next);
+        let runs: Vec<Run> = runs
+            .map(|run| Run {
+                to: run[0],
+                len: run.len(),
+            })
+            .collect();
+        if runs.len() * LEAST_RUN <= to.len() {
+            Self::Runs(runs)
+        } else {
+            Self::Scattered
+        }
+    }
+}
+
+impl Target<'_> {
+    /// Takes each value into the sum it belongs to, by `fold`.
+    fn fold<S: Copy, T: Copy>(&self, sums: &mut [S], values: &[T], fold: impl Fn(S, T) -> S) {
+        let sums = &mut sums[self.first..self.first + self.len];
+        match self.order {
+            Order::Identity => {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = fold(*sum, *value);
+                }
+            }
+            Order::Runs(runs) => {
+                let mut rest = values;
+                for run in runs {
+                    let (these, after) = rest.split_at(run.len.min(rest.len()));
+                    rest = after;
+                    // A sum of its own stays out of memory, and becomes vector additions.
+                    if let Some(sum) = sums.get_mut(run.to as usize) {
+                        *sum = these.iter().copied().fold(*sum, &fold);
+                    }
+                }
+            }
+            Order::Scattered => {
+                for (value, to) in values.iter().zip(self.to) {
+                    if let Some(sum) = sums.get_mut(*to as usize) {
+                        *sum = fold(*sum, *value);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Tally {
@@ -131,23 +205,9 @@ impl Tally {
 
     /// Adds a block of cells.
     pub(super) fn add(&mut self, cells: Cells<'_>, target: &Target<'_>) {
-        let sums = target.first..target.first + target.len;
         match cells {
             Cells::Plain(values) => {
-                let lower = &mut self.lower[sums];
-                if target.identity {
-                    // Kept apart because it needs no look-up and so becomes vector additions.
-                    for (sum, value) in lower.iter_mut().zip(values) {
-                        *sum += i64::from(*value);
-                    }
-                    return;
-                }
-                for (value, to) in values.iter().zip(target.to) {
-                    let to = *to as usize;
-                    if to < target.len {
-                        lower[to] += i64::from(*value);
-                    }
-                }
+                target.fold(&mut self.lower, values, |sum, value| sum + i64::from(value));
             }
             Cells::Mixed {
                 lower,
@@ -155,21 +215,12 @@ impl Tally {
                 uncounted,
                 state,
             } => {
-                let lowers = &mut self.lower[sums.clone()];
-                let widths = &mut self.width[sums.clone()];
-                let uncounteds = &mut self.uncounted[sums.clone()];
-                let states = &mut self.state[sums];
-                let cells = lower.iter().zip(width).zip(uncounted).zip(state);
-                for ((((lower, width), uncounted), state), to) in cells.zip(target.to) {
-                    let to = *to as usize;
-                    // One pass, so that the four additions wait for memory together.
-                    if to < target.len {
-                        lowers[to] += i64::from(*lower);
-                        widths[to] += i64::from(*width);
-                        uncounteds[to] += u64::from(*uncounted);
-                        states[to] |= state;
-                    }
-                }
+                target.fold(&mut self.lower, lower, |sum, value| sum + i64::from(value));
+                target.fold(&mut self.width, width, |sum, value| sum + i64::from(value));
+                target.fold(&mut self.uncounted, uncounted, |sum, value| {
+                    sum + u64::from(value)
+                });
+                target.fold(&mut self.state, state, |sum, value| sum | value);
             }
             Cells::Wide(cells) => {
                 for (cell, to) in cells.iter().zip(target.to) {
@@ -221,6 +272,7 @@ pub(super) const fn unknown() -> Bounds {
 mod tests {
     use super::*;
     use crate::model::Figure;
+    use proptest::prelude::*;
 
     fn bounds(lower: i64, upper: i64) -> Bounds {
         Cell {
@@ -248,7 +300,7 @@ mod tests {
         }];
         let target = Target {
             to: &[0],
-            identity: true,
+            order: &Order::Identity,
             first: 0,
             len: 1,
         };
@@ -264,11 +316,32 @@ mod tests {
         let mut tally = Tally::new(1);
         let target = Target {
             to: &[0, 0, u32::MAX],
-            identity: false,
+            order: &Order::Scattered,
             first: 0,
             len: 1,
         };
         tally.unite(Cells::Plain(&[1, 1, 1]), &target);
         assert_eq!((tally.get(0).lower, tally.get(0).upper()), (1, Some(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_adds_up_to_the_same(
+            runs in proptest::collection::vec((prop_oneof![0..6u32, Just(u32::MAX)], 1..9usize), 0..20),
+            alone in any::<bool>(),
+        ) {
+            let to: Vec<u32> = match alone {
+                true => (0..6).collect(),
+                false => runs.iter().flat_map(|(to, len)| vec![*to; *len]).collect(),
+            };
+            let cells: Vec<i32> = (1..).take(to.len()).collect();
+            let summed = |order: &Order| {
+                let mut tally = Tally::new(7);
+                let target = Target { to: &to, order, first: 1, len: 6 };
+                tally.add(Cells::Plain(&cells), &target);
+                (0..7).map(|at| tally.get(at)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(summed(&Order::of(&to, 6)), summed(&Order::Scattered));
+        }
     }
 }

@@ -186,6 +186,9 @@ fn a_large_write_cut_short_anywhere_is_whole_or_absent() {
     let key = key();
     let store = open(&dir, &key);
     store.apply(import(1)).unwrap();
+    // Values that lie in pieces: one that counts, and one among the rows that do not.
+    let long = [7; 100_000];
+    put(&store, RECORD + 1, b"long", &long);
     let index_next = store.read().next;
 
     // As a crash in the middle of writing would leave it: the rows are there and do not count.
@@ -196,14 +199,16 @@ fn a_large_write_cut_short_anywhere_is_whole_or_absent() {
     for n in index_next..index_next + 50 {
         batch.insert(
             row_key(n),
-            store.seal(n, &real_key(RECORD, b"half"), &[3]).unwrap(),
+            store.seal(n, &real_key(RECORD, b"half"), &long).unwrap(),
         );
     }
     store.db.apply(batch).unwrap();
     drop(store);
     let store = open(&dir, &key);
     assert_eq!(rounds(&store), [1; 2_500]);
-    assert_eq!(store.db.all().count(), 2_501);
+    assert_eq!(store.db.all().count(), 2_502);
+    let held = store.get(RECORD + 1, b"long").unwrap().unwrap();
+    assert_eq!(held[..], long);
 
     // As a crash in the middle of tidying would leave it: the new rows count, some old ones are
     // there still.
@@ -222,7 +227,7 @@ fn a_large_write_cut_short_anywhere_is_whole_or_absent() {
     drop(store);
     let store = open(&dir, &key);
     assert_eq!(rounds(&store), [1; 2_500]);
-    assert_eq!(store.db.all().count(), 2_501);
+    assert_eq!(store.db.all().count(), 2_502);
 }
 
 #[test]

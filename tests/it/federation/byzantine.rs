@@ -493,9 +493,6 @@ async fn frames_nobody_asked_for() {
     ends(&anpud, words, after_hello(vec![fetch(&inpud.origin(), 40)])).await;
     let words = "is not the log of a member";
     ends(&anpud, words, after_hello(vec![fetch("pwud/stranger", 0)])).await;
-    let words = "a second fetch of one log at a time";
-    let twice = vec![fetch("a", 0), fetch("a", 0)];
-    ends(&anpud, words, after_hello(twice)).await;
     let payloads = Frame::Payloads(SyncPayloads {
         origin: inpud.origin(),
         payloads: vec![SyncPayload {

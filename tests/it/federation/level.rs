@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use counterfoil::federation::{HeadSense, Mark};
+use counterfoil::federation::{HeadSense, Mark, Side};
 use counterfoil::log::Audience;
 use counterfoil::store::{Head, Payload, Replica};
 
-use super::world::{DAY, Node, Wire, id, origin, recall, summary, sync, sync_over, well};
+use super::world::{
+    DAY, Node, Wire, direction, id, origin, recall, summary, sync, sync_over, well,
+};
 
 const TWO: [&str; 2] = ["inpud", "anpud"];
 const THREE: [&str; 3] = ["anpud", "inpud", "relay"];
@@ -315,4 +317,24 @@ async fn a_head_for_leaves_that_are_held_is_taken_without_fetching() {
     well(&sync_over(&inpud, &anpud, &wire).await);
     assert_eq!(wire.leaves.load(Ordering::SeqCst), 0);
     assert_eq!(inpud.cosigned_by("inpud"), ["anpud"]);
+}
+
+#[tokio::test]
+async fn a_peer_that_dials_again_has_given_the_first_stream_up() {
+    let (inpud, anpud) = two();
+    inpud.publish(3);
+    // A stream over which nothing ever comes.
+    let (to_anpud, silent) = direction(&Arc::default());
+    let (to_inpud, heard) = direction(&Arc::default());
+    let (node, peer) = (Arc::clone(&anpud.federation), inpud.id.clone());
+    let first =
+        tokio::spawn(async move { node.sync(&peer, Side::Accepted, silent, to_inpud).await });
+    while !anpud.federation.is_syncing(&inpud.id) {
+        tokio::task::yield_now().await;
+    }
+    well(&sync(&inpud, &anpud).await);
+    drop((to_anpud, heard));
+    assert_eq!(first.await.expect("ends").error, "inpud began a newer sync");
+    // The one that gave way does not count as a failure.
+    assert_eq!(anpud.federation.status(&inpud.id).error, None);
 }

@@ -1,0 +1,13 @@
+//! The program from outside: what somebody sees who has only its commands, files and ports.
+
+mod carpentries;
+mod contract;
+mod coordinator;
+mod crowd;
+mod demo;
+mod kills;
+mod markers;
+mod openletter;
+mod refusals;
+mod relayed;
+mod rollback;

@@ -1,0 +1,122 @@
+//! A world for tests that stand outside: real processes of the real program, one directory each,
+//! and nothing of this machine in their environment.
+//!
+//! - [`World`]: a temporary folder with every node, file and socket in it.
+//! - [`caller`]: somebody who calls a node over mutual TLS.
+//! - [`node`]: one node: its commands, and its process while it serves.
+//! - [`table`]: rows of a report, and small CSV files.
+
+pub(crate) mod caller;
+pub(crate) mod node;
+pub(crate) mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub(crate) use node::Node;
+
+/// A temporary folder with every node, file and socket of one test in it.
+#[derive(Debug)]
+pub(crate) struct World {
+    dir: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().expect("a folder"),
+        };
+        std::fs::create_dir(world.path("run")).expect("a folder for sockets");
+        world
+    }
+
+    /// Returns the path of a file or folder of this world.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file and returns its path, as a command takes it.
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Makes a member's node: `init` with more flags, which may say its size and countries.
+    pub(crate) fn member(&self, id: &str, flags: &[&str]) -> Node {
+        Node::make(self.root(), id, flags)
+    }
+
+    /// Makes a relay.
+    pub(crate) fn relay(&self, id: &str) -> Node {
+        Node::make(self.root(), id, &["--relay"])
+    }
+
+    /// Gives every node one charter, signed by all its governors, in force since `since`.
+    ///
+    /// Nodes that serve unlocked need no passphrase again, so let them serve first.
+    pub(crate) fn unite(&self, since: &str, nodes: &[&Node]) -> String {
+        let draft = self.draft(since, nodes, &[]);
+        let path = self.write("charter", draft);
+        let governors = nodes.iter().filter(|node| !node.is_relay());
+        for node in governors {
+            node.ok(&["charter", "sign", &path]);
+        }
+        for node in nodes {
+            let applied = node.ok(&["charter", "apply", &path]);
+            assert_eq!(applied["valid"], true, "{applied}");
+        }
+        path
+    }
+
+    /// Drafts a charter for these nodes.
+    pub(crate) fn draft(&self, since: &str, nodes: &[&Node], flags: &[&str]) -> String {
+        let mut command = vec!["charter", "new", "--consortium", "joint"];
+        command.extend(["--threshold", "2", "--since", since]);
+        let cards: Vec<String> = nodes.iter().map(|node| self.card(node)).collect();
+        command.extend(cards.iter().flat_map(|card| ["--card", card]));
+        command.extend(flags);
+        let drafted = node::ok(self.root(), &command);
+        drafted["text"].as_str().expect("a draft").to_owned()
+    }
+
+    fn card(&self, node: &Node) -> String {
+        let card = node.ok(&["charter", "card"]);
+        let text = card["text"].as_str().expect("a card");
+        self.write(&format!("{}.card", node.id), text)
+    }
+}
+
+impl Drop for World {
+    /// Leaves everything for whoever wants to know, where a test failed and `COUNTERFOIL_KEEP` is
+    /// set.
+    #[expect(clippy::print_stderr, reason = "says where to look")]
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("COUNTERFOIL_KEEP").is_some() {
+            self.dir.disable_cleanup(true);
+            eprintln!("kept: {}", self.root().display());
+        }
+    }
+}
+
+/// The longest anything here may take; far beyond what it does take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until `condition` gives something.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
