@@ -26,7 +26,9 @@ pub enum ReleaseError {
     #[error("this node may be behind its own log: {0}")]
     UnsureOfHead(String),
     /// Ledger and log contradict each other.
-    #[error("the ledger holds a leaf {index} that is not the log's")]
+    #[error(
+        "this node's ledger does not know leaf {index} of its own log, so nothing can be added"
+    )]
     LedgerMismatch {
         /// Which leaf.
         index: u64,

@@ -141,6 +141,10 @@ impl Told for ReleaseError {
                 "sync with a peer first: `counterfoil peer sync`",
             ),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
+            Self::LedgerMismatch { .. } => (
+                "ledger",
+                "an older copy of the directory was put back; use the newest one",
+            ),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),
             _ => ("internal", "see the node's log"),

@@ -8,5 +8,6 @@ mod demo;
 mod kills;
 mod markers;
 mod openletter;
+mod putback;
 mod refusals;
 mod relayed;
