@@ -113,6 +113,10 @@ impl Told for KeysError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
             Self::Store(error) => error.word(),
+            Self::Missing(_) => (
+                "damaged",
+                "put back the newest copy of the private plane: nothing is released without it",
+            ),
             _ => ("internal", "see the node's log"),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use counterfoil::charter::{Policy, Size};
-use counterfoil::model::{Figure, Kind, Measure, MemberId, Period, Summary};
+use counterfoil::model::{Figure, Kind, Measure, MemberId, Period, Summary, Table};
 use counterfoil::record::book::{Change, Each, Space};
 use counterfoil::record::{self, Book, CodeLists, Desk, RecordError, RecordKeys};
 use counterfoil::release::ledger::{Entry, Ledger};
@@ -240,14 +240,27 @@ impl Node {
                 payload: summary.payload,
             };
             ledger.write(&[(entry, Some(payload))]).expect("written");
+            // What is shown again unchanged speaks of the day it was first shown.
+            let before = self.releases.iter().rev().find(|before| {
+                before.period == period && personal(&before.summary).eq(personal(&summary.summary))
+            });
+            let truth = before.map_or_else(|| self.books.clone(), |before| before.truth.clone());
             self.releases.push(Release {
                 period,
                 summary: summary.summary,
-                truth: self.books.clone(),
+                truth,
             });
         }
         self.releases.len()
     }
+}
+
+fn personal(summary: &Summary) -> impl Iterator<Item = &Table> {
+    let measures = [Measure::Attendances, Measure::Completions];
+    summary
+        .tables
+        .iter()
+        .filter(move |table| measures.contains(&table.measure))
 }
 
 /// What is known of a number: both ends included.
@@ -495,4 +508,57 @@ proptest! {
             }
         }
     }
+}
+
+#[track_caller]
+fn check(acts: &[Act]) -> Node {
+    let mut node = Node::new();
+    for act in acts {
+        node.play(act);
+        node.check().expect("nothing of a few persons is seen");
+    }
+    node
+}
+
+const YEAR: usize = 4;
+
+#[test]
+fn a_part_that_became_small_stays_hidden_beside_a_year_that_is_still_true() {
+    check(&[
+        Act::Add(0, 0, 10, 0),
+        Act::Add(2, 1, 1, 0),
+        Act::Add(2, 1, 10, 0),
+        Act::Release(YEAR, Size::Large),
+        Act::Move(2, 1),
+        Act::Release(0, Size::Large),
+        Act::Release(1, Size::Large),
+        Act::Release(2, Size::Large),
+    ]);
+}
+
+#[test]
+fn a_member_that_grew_does_not_split_the_years_it_showed_when_small() {
+    let node = check(&[
+        Act::Add(0, 0, 20, 0),
+        Act::Add(1, 0, 20, 0),
+        Act::Add(2, 0, 5, 0),
+        Act::Release(YEAR, Size::Small),
+        Act::Release(0, Size::Large),
+        Act::Release(1, Size::Large),
+        Act::Release(2, Size::Large),
+    ]);
+    let quarters = node.releases.iter().skip(1);
+    let mut shown = quarters.flat_map(|release| personal(&release.summary));
+    assert!(shown.all(|table| table.cells[0].figure == Figure::Absent));
+}
+
+#[test]
+fn a_member_that_shrank_shows_no_year_its_quarters_could_be_taken_from() {
+    check(&[
+        Act::Add(0, 0, 20, 0),
+        Act::Add(2, 0, 5, 0),
+        Act::Release(0, Size::Large),
+        Act::Release(2, Size::Large),
+        Act::Release(YEAR, Size::Small),
+    ]);
 }
