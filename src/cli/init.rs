@@ -98,9 +98,14 @@ pub(super) async fn run<H: Host>(args: InitArgs, context: &Context<'_, H>) -> Re
         }
     };
     let mut reply = InitReply::new(args.member, context.dir.display().to_string(), &made);
-    if let (Some(reserved), Some(key)) = (reserved, &made.recovery_key) {
-        reserved.fill("recovery key", format!("{}\n", key.as_str()).as_bytes())?;
-        reply.recovery_key = None;
+    match (reserved, &made.recovery_key) {
+        (Some(reserved), Some(key)) => {
+            reserved.fill("recovery key", format!("{}\n", key.as_str()).as_bytes())?;
+            reply.recovery_key = None;
+        }
+        // A relay has no recovery key, so there is nothing to keep.
+        (Some(reserved), None) => reserved.give_up(),
+        (None, _) => {}
     }
     context.answer(&reply)
 }

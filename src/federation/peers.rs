@@ -33,7 +33,7 @@ const MOST_TURNS: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     /// There is no charter, so there are no peers.
-    #[error("this node has no charter yet; apply one first")]
+    #[error("this node has no charter yet")]
     NoCharter,
     /// The charter does not name the member.
     #[error("{0} is not a member in the charter in force, or is this node itself")]

@@ -3,15 +3,14 @@
 //! A draft is a function of the records, the charter and the ledger alone. Publishing makes it
 //! again and compares the digest, so that nothing leaves that was not looked at.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use super::ReleaseError;
-use super::ledger::{self, Entry, Ledger, Truth};
+use super::history::{History, is_of};
+use super::ledger::{Entry, Ledger, Truth};
 use crate::charter::Policy;
 use crate::charter::policy::{Audience, Of, Size, TableSpec};
-use crate::disclosure::{Earlier, PersonalTable, Reason, Verdict, protect};
+use crate::disclosure::{Part, PersonalTable, Reason, Verdict, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
 };
@@ -116,12 +115,12 @@ impl Draft {
                 kind: *kind,
                 period,
             };
-            let known = ledger::newest(&entries, &series).is_some();
-            let sheet = Sheet::fill(terms, series, book)?;
-            if kinds.is_empty() && !known && sheet.is_blank() {
+            let history = History::read(series, terms.policy, ledger, &entries)?;
+            let sheet = Sheet::fill(terms, series, book, &history)?;
+            if kinds.is_empty() && history.newest().is_none() && sheet.is_blank() {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, ledger, &entries)?;
+            let (summary, mut blocked) = sheet.protect(terms, &history)?;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -177,12 +176,18 @@ struct TrueTable<'a> {
     spec: &'a TableSpec,
     axes: Vec<Axis>,
     tallies: Vec<Tally>,
+    /// The finest grain first.
     parts: Vec<(Period, Vec<Tally>)>,
 }
 
 impl<'a> Sheet<'a> {
     /// Counts every table of the series, and of the shorter periods in it, in one pass.
-    fn fill(terms: &Terms<'a>, series: Series, book: &dyn Book) -> Result<Self, ReleaseError> {
+    fn fill(
+        terms: &Terms<'a>,
+        series: Series,
+        book: &dyn Book,
+        history: &History<'_>,
+    ) -> Result<Self, ReleaseError> {
         let specs = terms
             .policy
             .tables(series.kind, series.period.grain(), terms.size);
@@ -192,7 +197,7 @@ impl<'a> Sheet<'a> {
         let mut wanted = Vec::new();
         for (at, (spec, _)) in shapes.iter().enumerate() {
             let parts = if spec.personal {
-                parts_of(terms, spec, series.period)
+                parts_of(terms, spec, series.period, history)
             } else {
                 Vec::new()
             };
@@ -248,20 +253,16 @@ impl<'a> Sheet<'a> {
     fn protect(
         self,
         terms: &Terms<'_>,
-        ledger: Ledger<'_>,
-        entries: &[Entry],
+        history: &History<'_>,
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
-        let past = Past::read(ledger, entries, self.series)?;
-        let newest = past.releases.last().map(|release| release.entry);
-        let before = past.releases.last().map(|release| &release.summary);
-        let floor = &terms.policy.disclosure;
+        let (newest, before) = history.newest().unzip();
         let personal: Vec<PersonalTable> = self
             .tables
             .iter()
             .filter(|table| table.spec.personal)
-            .map(|table| table.against(&past, i64::from(floor.min_cell)))
+            .map(|table| table.against(terms, self.series.period, history))
             .collect();
-        let mut verdicts = protect(floor, &personal).into_iter();
+        let mut verdicts = protect(&terms.policy.disclosure, &personal).into_iter();
 
         let mut blocked = Vec::new();
         let mut truths = Vec::new();
@@ -287,9 +288,7 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged = before
-            .as_ref()
-            .is_some_and(|before| before.tables == tables);
+        let unchanged = before.is_some_and(|before| before.tables == tables);
         let summary = Summary {
             member: terms.member.clone(),
             series: self.series,
@@ -309,121 +308,29 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// What was let out before and could be held against a series.
-struct Past<'e> {
-    /// The series itself, oldest first.
-    releases: Vec<Release<'e>>,
-    /// The newest release of each longer period around it.
-    longer: Vec<&'e Entry>,
-    /// The newest release of each shorter period in it.
-    shorter: Vec<(Period, Release<'e>)>,
-    period: Period,
-}
-
-/// A release with what it showed.
-struct Release<'e> {
-    entry: &'e Entry,
-    summary: Summary,
-}
-
-impl<'e> Past<'e> {
-    fn read(
-        ledger: Ledger<'_>,
-        entries: &'e [Entry],
-        series: Series,
-    ) -> Result<Self, ReleaseError> {
-        let shown = |entry: &'e Entry| -> Result<Release<'e>, ReleaseError> {
-            let summary = shown_by(ledger, entry)?;
-            Ok(Release { entry, summary })
-        };
-        let mut past = Self {
-            releases: ledger::releases(entries, &series)
-                .map(shown)
-                .collect::<Result<_, _>>()?,
-            longer: Vec::new(),
-            shorter: Vec::new(),
-            period: series.period,
-        };
-        for (other, entry) in newest_of_each(entries) {
-            if other.kind != series.kind || other.period == series.period {
-                continue;
-            }
-            if other.period.covers(series.period) {
-                past.longer.push(entry);
-            } else if series.period.covers(other.period) {
-                past.shorter.push((other.period, shown(entry)?));
-            }
-        }
-        Ok(past)
-    }
-}
-
-impl Release<'_> {
-    /// Returns a table as it was shown, where it had the same shape.
-    fn table(&self, like: &TrueTable<'_>) -> Option<(&Table, &Truth)> {
-        let shown = self
-            .summary
-            .tables
-            .iter()
-            .find(|table| table.measure == like.spec.measure && table.axes == like.axes)?;
-        let truth = self.entry.truths.iter().find(|truth| like.is(truth))?;
-        Some((shown, truth))
-    }
-}
-
 impl TrueTable<'_> {
-    fn against(&self, past: &Past<'_>, k: i64) -> PersonalTable {
-        let earlier = past.releases.iter().filter_map(|release| {
-            let (shown, truth) = release.table(self)?;
-            Some(Earlier {
-                tallies: truth.tallies.clone(),
-                cells: shown.cells.clone(),
-            })
-        });
+    fn against(&self, terms: &Terms<'_>, period: Period, history: &History<'_>) -> PersonalTable {
+        let part = |(period, tallies): &(Period, Vec<Tally>)| Part {
+            period: *period,
+            tallies: tallies.clone(),
+            shown: history.shown(self.spec, &self.axes, *period),
+        };
+        let same_grain = |one: &(Period, _), other: &(Period, _)| one.0.grain() == other.0.grain();
+        let (implied, overlooked) =
+            history.implied(self.spec, &self.axes, &terms.policy.disclosure);
         PersonalTable {
             measure: self.spec.measure,
             by: self.spec.by.clone(),
             tallies: self.tallies.clone(),
             parts: self
                 .parts
-                .iter()
-                .map(|(_, tallies)| tallies.clone())
+                .chunk_by(same_grain)
+                .map(|grain| grain.iter().map(part).collect())
                 .collect(),
-            earlier: earlier.collect(),
-            implied: self.implied(past),
-            part_moved: self.part_moved(past, k),
+            shown: history.shown(self.spec, &self.axes, period),
+            implied,
+            overlooked,
         }
-    }
-
-    /// Returns whether a shorter period was shown exactly and has changed since by less than `k`.
-    fn part_moved(&self, past: &Past<'_>, k: i64) -> bool {
-        past.shorter.iter().any(|(period, release)| {
-            let now = self.parts.iter().find(|(part, _)| part == period);
-            let (Some((_, now)), Some((shown, _))) = (now, release.table(self)) else {
-                return false;
-            };
-            shown.cells.iter().zip(now).any(|(cell, tally)| {
-                let change = |shown: i64| (tally.value.unwrap_or(0) - shown).abs();
-                cell.figure
-                    .value()
-                    .is_some_and(|shown| (1..k).contains(&change(shown)))
-            })
-        })
-    }
-
-    fn is(&self, truth: &Truth) -> bool {
-        truth.measure == self.spec.measure && truth.by == self.spec.by
-    }
-
-    /// Returns what longer periods already shown took this table to be.
-    fn implied(&self, past: &Past<'_>) -> Vec<Vec<Tally>> {
-        past.longer
-            .iter()
-            .flat_map(|entry| entry.truths.iter().filter(|truth| self.is(truth)))
-            .flat_map(|truth| &truth.parts)
-            .filter(|(period, _)| *period == past.period)
-            .map(|(_, tallies)| tallies.clone())
-            .collect()
     }
 
     /// Returns what to remember as standing behind the table: for one shown again unchanged, what
@@ -431,7 +338,7 @@ impl TrueTable<'_> {
     fn truth(&self, newest: Option<&Entry>, reason: Option<Reason>) -> Truth {
         let held = newest
             .filter(|_| reason == Some(Reason::SmallChange))
-            .and_then(|entry| entry.truths.iter().find(|truth| self.is(truth)));
+            .and_then(|entry| entry.truths.iter().find(|truth| is_of(truth, self.spec)));
         held.cloned().unwrap_or_else(|| Truth {
             measure: self.spec.measure,
             by: self.spec.by.clone(),
@@ -473,34 +380,35 @@ const fn request<'t>(spec: &TableSpec, axes: &'t [Axis], period: Period) -> Tabl
     }
 }
 
-/// Returns the shorter periods for which the same table is published too.
-fn parts_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Vec<Period> {
-    let same = |grain: Grain| {
-        terms
-            .policy
-            .tables(spec.kind, grain, terms.size)
-            .any(|other| other.measure == spec.measure && other.by == spec.by)
+/// Returns the shorter periods for which the same table is published too, or was under an earlier
+/// plan, the finest first.
+///
+/// A split by what activities are about is held to the shorter periods of its total as well: where
+/// nothing took place is public, and turns a total into a cell.
+fn parts_of(
+    terms: &Terms<'_>,
+    spec: &TableSpec,
+    period: Period,
+    history: &History<'_>,
+) -> Vec<Period> {
+    let about_persons = spec.by.iter().any(|d| d.describes_persons());
+    let same = |other: &TableSpec| {
+        other.measure == spec.measure
+            && (other.by == spec.by || (other.by.is_empty() && !about_persons))
     };
-    let shorter = Grain::ALL
-        .iter()
-        .copied()
-        .filter(|grain| *grain < period.grain() && same(*grain));
+    let shorter = Grain::ALL.iter().copied().filter(|grain| {
+        *grain < period.grain()
+            && (terms.policy.tables(spec.kind, *grain, terms.size).any(same)
+                || history.has_shown(spec, *grain))
+    });
     shorter
         .flat_map(|grain| period.split(grain, terms.policy.fy_month()))
         .filter(|part| *part != period)
         .collect()
 }
 
-fn newest_of_each(entries: &[Entry]) -> BTreeMap<Series, &Entry> {
-    entries
-        .iter()
-        .filter(|entry| entry.has_payload)
-        .filter_map(|entry| Some((entry.series.as_deref()?.parse().ok()?, entry)))
-        .collect()
-}
-
 /// Returns what an earlier release said.
-fn shown_by(ledger: Ledger<'_>, entry: &Entry) -> Result<Summary, ReleaseError> {
+pub(super) fn shown_by(ledger: Ledger<'_>, entry: &Entry) -> Result<Summary, ReleaseError> {
     let index = entry.index;
     let salted = ledger
         .payload(index)?

@@ -26,7 +26,7 @@ pub enum ReleaseError {
     #[error("this node may be behind its own log: {0}")]
     UnsureOfHead(String),
     /// Ledger and log contradict each other.
-    #[error("the ledger holds a leaf {index} that is not the log's")]
+    #[error("the private plane knows nothing of leaf {index} of this node's log, or another one")]
     LedgerMismatch {
         /// Which leaf.
         index: u64,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
-use crate::model::{Dimension, Kind, Measure, Period, Series, Tally};
+use crate::model::{Dimension, Kind, Measure, Period, Tally};
 use crate::store::{Changes, PrivateStore, SaltedPayload};
 
 /// The part of the private database that holds the ledger.
@@ -164,21 +164,4 @@ struct Remembered {
     digest: String,
     period: Period,
     kinds: Vec<Kind>,
-}
-
-/// Returns the entries with a payload for a series, oldest first.
-pub fn releases<'e>(entries: &'e [Entry], series: &Series) -> impl Iterator<Item = &'e Entry> {
-    let series = series.to_string();
-    entries
-        .iter()
-        .filter(move |entry| entry.has_payload && entry.series.as_deref() == Some(&series))
-}
-
-/// Returns the newest entry with a payload for a series.
-pub fn newest<'e>(entries: &'e [Entry], series: &Series) -> Option<&'e Entry> {
-    let series = series.to_string();
-    entries
-        .iter()
-        .rev()
-        .find(|entry| entry.has_payload && entry.series.as_deref() == Some(&series))
 }

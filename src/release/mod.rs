@@ -1,6 +1,7 @@
 //! The one door from records to the log: tabulate, protect, preview, append, sign.
 //!
 //! - [`draft`]: what would leave for a period, to the byte.
+//! - `history`: what was shown before, for the next draft to be held against.
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
@@ -15,6 +16,7 @@
 
 pub mod draft;
 pub mod error;
+mod history;
 pub mod keys;
 pub mod ledger;
 pub mod listing;

@@ -140,6 +140,10 @@ impl Told for ReleaseError {
                 "unsure_head",
                 "sync with a peer first: `counterfoil peer sync`",
             ),
+            Self::LedgerMismatch { .. } => (
+                "damaged",
+                "put back the newest copy of the private plane: nothing is released without it",
+            ),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),

@@ -298,12 +298,12 @@ fn refused(error: PeerError) -> Status {
         PeerError::NoCharter => status(
             "no_charter",
             error.to_string(),
-            "apply one with `charter apply`",
+            "apply the consortium's charter: `counterfoil charter apply FILE`",
         ),
         PeerError::NotAMember(_) => status(
             "not_found",
             error.to_string(),
-            "`charter show` lists the members",
+            "`counterfoil charter show` lists the members",
         ),
         PeerError::NoAddress(_) => status(
             "not_found",

@@ -246,17 +246,23 @@ impl Stage {
         );
     }
 
-    /// Kills one of the two while both have something for the other.
+    /// Kills one of the two while one has something for the other.
     fn sync(&mut self, round: u64) {
         let quarter = format!("{}Q{}", 2019 + round / 4, round % 4 + 1);
-        for node in [&self.victim, &self.other] {
+        // The victim's come last: what the other publishes, it passes on at once.
+        for node in [&self.other, &self.victim] {
             self.add_something(node, &quarter);
-        }
-        let published = [&self.victim, &self.other].map(|node| {
             let digest = self.preview(node, &quarter);
-            node.ok(&["release", "publish", &digest])
-        });
-        self.acknowledged(&published[0]);
+            node.ok(&["release", "publish", &digest]);
+        }
+        for kind in ["joint_project", "advocacy_action", "capacity_milestone"] {
+            self.victim
+                .ok(&["release", "status", &quarter, "nil", "--kind", kind]);
+        }
+        let nothing = self.preview(&self.victim, &quarter);
+        let published = self.victim.ok(&["release", "publish", &nothing]);
+        assert_eq!(published["published"], json!([]));
+        self.acknowledged(&published);
         self.other.knows(&self.victim);
         let command = ["peer", "sync", "--peer", "inpud"];
         let asker = self.other.command(&command).stdout(Stdio::piped()).spawn();

@@ -3,8 +3,11 @@
 mod carpentries;
 mod contract;
 mod coordinator;
+mod crowd;
+mod demo;
 mod kills;
 mod markers;
 mod openletter;
 mod refusals;
 mod relayed;
+mod rollback;

@@ -1,10 +1,12 @@
 //! What is refused: one clear line each, nothing stored, nobody left waiting.
 
+use std::process::Stdio;
+
 use counterfoil::identity::{Authority, Handle, Issued, Role};
 use counterfoil::model::{ConsortiumId, MemberId};
 use tonic::{Code, Status};
 
-use crate::world::node::{bare, refusal};
+use crate::world::node::{bare, program, refusal};
 use crate::world::{Node, World, caller, wait_for};
 
 #[test]
@@ -46,10 +48,35 @@ fn a_wrong_passphrase(world: &World, node: &Node) {
         let said = node.refused(&[&flags, command].concat(), "passphrase");
         assert!(!said.contains("not the passphrase"), "{said}");
     }
+    // Somebody may be at the other end of the pipe; nobody is asked there, or waited for.
     let mut command = node.command(&["record", "list"]);
     command.env_remove("COUNTERFOIL_PASSPHRASE_FILE");
-    let output = command.output().expect("it starts");
-    assert_eq!(output.status.code(), Some(1), "nobody is asked at a pipe");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let pipe = child.stdin.take();
+    let ended = child.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(1));
+    drop(pipe);
+    // For people: the same three on standard error, and nothing where answers go.
+    let people = program(world.root())
+        .arg("--dir")
+        .arg(&node.dir)
+        .args(["--passphrase-file", &wrong, "record", "list"])
+        .output()
+        .expect("it starts");
+    assert_eq!(
+        (people.status.code(), &people.stdout[..]),
+        (Some(1), &b""[..])
+    );
+    let said = String::from_utf8(people.stderr).expect("UTF-8");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        matches!(lines[..], [error, hint] if error.starts_with("error: ") && hint.starts_with("hint: ")),
+        "{said}"
+    );
 }
 
 fn without_a_charter(node: &Node) {

@@ -78,7 +78,9 @@ fn what_one_node_signs_reaches_all_through_others() {
     a_proof_needs_no_network(&world, &charter, &third);
 
     // The relay passes on what the second node, now gone, never saw.
+    let gone = second.address();
     second.kill();
+    a_peer_that_is_gone_or_another_is_named(&first, &gone, &relay);
     first.knows(&relay);
     third.knows(&relay);
     trains(&first, "2019-05-01", 40);
@@ -121,6 +123,22 @@ fn both_ways_through_a_locked_node(first: &Node, second: &Node, third: &Node) {
     }
     second.refused(&["record", "list"], "locked");
     second.refused(&["release", "preview", "2019Q1"], "locked");
+}
+
+/// A sync that fails says where and why, and exits with 1.
+fn a_peer_that_is_gone_or_another_is_named(first: &Node, gone: &str, relay: &Node) {
+    let failed = |peer: &str| {
+        let (code, synced) = first.run(&["peer", "sync", "--peer", peer]);
+        let peer = &synced["peers"][0];
+        assert_eq!((code, &peer["ok"]), (1, &json!(false)), "{synced}");
+        peer["error"].as_str().expect("a reason").to_owned()
+    };
+    let said = failed("second");
+    assert!(said.contains(gone), "{said}");
+    // Somebody else answers at the address: its certificate gives it away.
+    first.ok(&["peer", "add", "third", &relay.url()]);
+    let said = failed("third");
+    assert!(said.contains("wrong certificate"), "{said}");
 }
 
 fn a_proof_needs_no_network(world: &World, charter: &str, third: &Node) {

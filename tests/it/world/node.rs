@@ -247,7 +247,8 @@ pub(crate) fn refusal((exit, value): (i32, Value), wanted: i32, code: &str) -> S
     message.to_owned()
 }
 
-fn program(root: &Path) -> Command {
+/// Returns the program with nothing of this machine in its environment.
+pub(crate) fn program(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
     command
         .current_dir(root)
