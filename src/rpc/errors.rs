@@ -145,7 +145,7 @@ impl Told for ReleaseError {
                 "sync with a peer first: `counterfoil peer sync`",
             ),
             Self::LedgerMismatch { .. } => (
-                "damaged",
+                "ledger",
                 "put back the newest copy of the private plane: nothing is released without it",
             ),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),

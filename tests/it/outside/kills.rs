@@ -113,7 +113,7 @@ impl Stage {
     /// Does each thing once, undisturbed.
     fn measure(&mut self) {
         let begun = Instant::now();
-        let file = self.file("undisturbed");
+        let file = self.file("served", 0);
         let outcome = self.victim.ok(&import(&file));
         assert_eq!(outcome["created"], ROWS, "{outcome}");
         self.usual[0] = begun.elapsed();
@@ -129,10 +129,11 @@ impl Stage {
         self.usual[2] = begun.elapsed();
     }
 
-    fn file(&self, name: &str) -> String {
+    /// Writes the file of a round: the rows of the rounds before, each with another count.
+    fn file(&self, name: &str, round: u64) -> String {
         let mut text = String::from("source_id,title,start,attended\n");
         for row in 0..ROWS {
-            text.push_str(&format!("{name}-{row},A day,2017-01-01,12\n"));
+            text.push_str(&format!("{name}-{row},A day,2017-01-01,{}\n", 12 + round));
         }
         self.world.write(&format!("{name}.csv"), text)
     }
@@ -187,14 +188,14 @@ impl Stage {
     }
 
     fn import(&mut self, round: u64) {
-        let file = self.file(&format!("served-{round}"));
+        let file = self.file("served", round + 1);
         let acknowledged = self.killed_during(&import(&file), self.usual[0]);
         self.imported_whole(&file, acknowledged.is_some(), round);
     }
 
     /// The command opens the node itself, and is the process that is killed.
     fn import_without_a_process(&mut self, round: u64) {
-        let file = self.file(&format!("alone-{round}"));
+        let file = self.file("alone", round + 1);
         assert!(self.victim.terminate().success());
         let mut command = self.victim.command(&import(&file));
         let spawned = command.stdout(Stdio::piped()).spawn();
@@ -210,9 +211,9 @@ impl Stage {
     /// All of the file is there, or nothing of it; all of it, if that was acknowledged.
     fn imported_whole(&self, file: &str, acknowledged: bool, round: u64) {
         let again = self.victim.ok(&import(file));
-        let (created, unchanged) = (&again["created"], &again["unchanged"]);
-        let whole = (created, unchanged) == (&json!(0), &json!(ROWS));
-        let nothing = (created, unchanged) == (&json!(ROWS), &json!(0));
+        let rows = ["created", "updated", "unchanged"].map(|name| again[name].as_u64());
+        let whole = rows == [0, 0, ROWS as u64].map(Some);
+        let nothing = rows[2] == Some(0) && again["rejected"] == json!([]);
         assert!(
             whole || (nothing && !acknowledged),
             "round {round}: {again}"
@@ -286,21 +287,36 @@ impl Stage {
         let health = self.victim.ok(&["health"]);
         assert_eq!(health["problems"], json!([]), "round {round}");
         let size = health["tree_size"].as_u64().expect("a size");
-        let mut tree = MemoryTree::new();
-        let mut roots: Vec<Hash> = vec![tree.root()];
-        for index in 0..size {
-            let leaf = self.proven(index);
-            match self.leaves.get(index as usize) {
-                Some(before) => assert_eq!(&leaf, before, "round {round}: leaf {index} changed"),
-                None => self.leaves.push(leaf.clone()),
-            }
-            tree.extend([leaf_hash(leaf.as_bytes())]);
-            roots.push(tree.root());
+        let mut head = None;
+        for index in self.leaves.len() as u64..size {
+            let (leaf, proven_under) = self.proven(index);
+            self.leaves.push(leaf);
+            head = Some(proven_under);
         }
         assert_eq!(
             self.leaves.len() as u64,
             size,
             "round {round}: a leaf is gone"
+        );
+        // One of all the leaves, whose proof also says what the log is now.
+        let index = self.chance.next() % size;
+        let (leaf, now) = self.proven(index);
+        assert_eq!(
+            leaf, self.leaves[index as usize],
+            "round {round}: leaf {index}"
+        );
+        assert!(head.is_none_or(|head| head == now), "round {round}");
+
+        let mut tree = MemoryTree::new();
+        let mut roots: Vec<Hash> = vec![tree.root()];
+        for leaf in &self.leaves {
+            tree.extend([leaf_hash(leaf.as_bytes())]);
+            roots.push(tree.root());
+        }
+        assert_eq!(
+            now,
+            (size, tree.root()),
+            "round {round}: the log was rewritten"
         );
         for (size, root) in &self.heads {
             let now = roots.get(*size as usize).map(ToString::to_string);
@@ -315,14 +331,16 @@ impl Stage {
         assert_eq!(kept.root(), roots[kept.size() as usize], "round {round}");
     }
 
-    /// Returns a leaf of the victim's log, once everything up to the signature was checked.
-    fn proven(&self, index: u64) -> String {
+    /// Returns a leaf of the victim's log and the head it is in, once everything up to the
+    /// signature was checked.
+    fn proven(&self, index: u64) -> (String, (u64, Hash)) {
         let proof = self.victim.ok(&["prove", "inpud", &index.to_string()]);
         let text = proof["text"].as_str().expect("a proof");
         let proof = TlogProof::parse(text.as_bytes()).expect("a proof");
         let keys = std::slice::from_ref(&self.log_key);
         let proven = proof.verify(&self.origin, keys).expect("it holds");
-        proven.leaf.encode().expect("a leaf")
+        let head = (proven.checkpoint.size(), proven.checkpoint.root());
+        (proven.leaf.encode().expect("a leaf"), head)
     }
 
     /// Returns the checkpoint kept outside the databases.

@@ -8,6 +8,7 @@ mod demo;
 mod kills;
 mod markers;
 mod openletter;
+mod putback;
 mod refusals;
 mod relayed;
 mod rollback;

@@ -128,7 +128,7 @@ fn an_old_private_plane_lets_nothing_out() {
     let digest = draft["digest"].as_str().expect("a digest");
     let said = pair
         .inpud
-        .refused(&["release", "publish", digest], "damaged");
+        .refused(&["release", "publish", digest], "ledger");
     assert!(said.contains("leaf 1"), "{said}");
 }
 

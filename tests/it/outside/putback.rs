@@ -1,0 +1,107 @@
+//! An older copy of a node's directory is put back: the node learns from a peer how far it had
+//! come, and never signs a second history.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::world::{Node, World};
+
+#[test]
+fn an_older_copy_of_a_directory_forks_no_log() {
+    let world = World::new();
+    let mut inpud = world.member("inpud", &["--size", "small"]);
+    let mut anpud = world.member("anpud", &["--size", "small"]);
+    inpud.serve();
+    anpud.serve();
+    world.unite("2018", &[&inpud, &anpud]);
+    inpud.knows(&anpud);
+    let add = [
+        "record",
+        "add",
+        "--kind",
+        "training",
+        "--set",
+        "title=A day",
+    ];
+    inpud.ok(&[&add[..], &["--set", "start=2018-02-03"]].concat());
+    inpud.publish("2018Q1", "training");
+    assert!(inpud.terminate().success());
+    let older = world.path("older");
+    copy(&inpud.dir, &older);
+
+    inpud.serve();
+    inpud.publish("2018", "training");
+    inpud.sync(&anpud);
+    inpud.kill();
+    std::fs::remove_dir_all(&inpud.dir).expect("removed");
+    std::fs::rename(&older, &inpud.dir).expect("put back");
+
+    inpud.serve();
+    // Whatever it is asked first, it signs nothing that contradicts what it signed before.
+    let draft = inpud.ok(&["release", "preview", "2018Q2", "--kind", "training"]);
+    let digest = draft["digest"].as_str().expect("a digest");
+    let (code, answer) = inpud.run(&["release", "publish", digest]);
+    let word = answer["error"]["code"].as_str().unwrap_or_default();
+    assert_eq!(code, 1, "{answer}");
+    assert!(["ledger", "unsure_head"].contains(&word), "{answer}");
+    inpud.sync(&anpud);
+    inpud.refused(&["release", "publish", digest], "ledger");
+    inpud.refused(
+        &["release", "status", "2019", "nil", "--kind", "training"],
+        "ledger",
+    );
+
+    let heads = [&inpud, &anpud].map(own_head);
+    assert_eq!(heads[0]["tree_size"], 2, "the peer gave back what was lost");
+    assert_eq!(heads[0]["root_hash"], heads[1]["root_hash"]);
+    for node in [&inpud, &anpud] {
+        let question = [
+            "report",
+            "training",
+            "--measure",
+            "activities",
+            "--allow-partial",
+        ];
+        let question = [
+            &question[..],
+            &["--from", "2018", "--to", "2018", "--grain", "year"],
+        ];
+        let answer = node.ok(&question.concat());
+        assert_eq!(answer["rows"][0]["value"], 1, "{answer}");
+        let health = node.ok(&["health"]);
+        assert!(
+            !health["problems"].to_string().contains("equivocation"),
+            "{health}"
+        );
+    }
+    assert_eq!(anpud.ok(&["health"])["problems"], json!([]));
+}
+
+/// Returns the head of INPUD's log as a node knows it.
+fn own_head(node: &Node) -> Value {
+    let question = [
+        "report",
+        "training",
+        "--measure",
+        "activities",
+        "--allow-partial",
+    ];
+    let answer = node.ok(&question);
+    let heads = answer["as_of"]["checkpoints"].as_array().expect("heads");
+    let own = heads.iter().find(|head| head["member"] == "inpud");
+    own.cloned().expect("a head")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("copied");
+        }
+    }
+}
