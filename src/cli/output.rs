@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::failure::Failure;
+use crate::model::steers_text;
 
 /// What a command answers with.
 pub(super) trait Reply: Serialize {
@@ -86,11 +87,11 @@ fn print(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Replaces what could move a terminal's cursor or colour it: names and notes come from others.
+/// Replaces what could move a terminal's cursor, colour it or turn text round: names and notes come from others.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\n' {
+            if steers_text(c) && c != '\n' {
                 '\u{fffd}'
             } else {
                 c

@@ -27,7 +27,7 @@ const OVERRIDES: &str = "peers";
 const MOST_URL: usize = 255;
 
 /// How often one sync is begun anew because the peer's own was going on.
-const MOST_TURNS: u32 = 3;
+const MOST_TURNS: u32 = 10;
 
 /// Why a question about peers has no answer.
 #[derive(Debug, thiserror::Error)]

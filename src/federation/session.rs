@@ -1,10 +1,11 @@
 //! One sync with one peer, over any transport that carries frames both ways.
 //!
-//! Four loops run until both sides are acknowledged: the reader hands each frame to whom it
-//! concerns; the taker stores what is sent, on blocking threads; the giver reads what is asked
-//! for, on blocking threads; the pump sends, the taker's few frames before the giver's many. The
-//! taker never waits for the network while frames wait for it: so two nodes that are both sending
-//! all they can never wait for each other.
+//! Five loops run until both sides are acknowledged: the reader hands each frame to whom it
+//! concerns; the opener reads and checks the leaves that are sent, ahead of the taker, which
+//! stores them; the giver reads what is asked for; the pump sends, the taker's few frames before
+//! the giver's many. Opener, taker and giver work on blocking threads. The taker never waits for
+//! the network while frames wait for it: so two nodes that are both sending all they can never
+//! wait for each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +17,10 @@ use super::desk::Desk;
 use super::error::{Refusal, SyncError};
 use super::frames::{self, frame};
 use super::give::{Serving, Tidings};
+use super::ingest::Ingest;
 use super::node::{Federation, News, Side};
 use super::roll::Roll;
-use super::take::Taker;
+use super::take::{Opened, Taker};
 use crate::model::MemberId;
 use crate::store::StoreError;
 use crate::wire::sync_frame::Frame;
@@ -27,8 +29,8 @@ use crate::wire::{PeerSync, SyncFetch, SyncFrame, SyncRefused};
 /// Batches read ahead of the network.
 const READ_AHEAD: usize = 2;
 
-/// Frames read ahead of the taker.
-const TAKE_AHEAD: usize = 4;
+/// Frames that wait to be opened, and as many opened ones that wait for the taker.
+const TAKE_AHEAD: usize = 2;
 
 /// Most steps on blocking threads at once.
 const STEPS: u32 = 4;
@@ -179,6 +181,7 @@ impl Session {
         let met = self.meet(incoming, &outgoing).await?;
         let (to_send, sending) = mpsc::channel(READ_AHEAD);
         let (to_reply, replying) = mpsc::channel(REPLIES);
+        let (to_open, opening) = mpsc::channel(TAKE_AHEAD);
         let (to_take, taking) = mpsc::channel(TAKE_AHEAD);
         let (finish, finished) = watch::channel(false);
         let desk = Desk::default();
@@ -190,7 +193,8 @@ impl Session {
             met.wanted,
         );
         let done = tokio::try_join!(
-            self.read(incoming, to_take, &desk, finished, tally),
+            self.read(incoming, to_open, &desk, finished, tally),
+            self.open(opening, to_take),
             self.take(taker, taking, to_reply, finish, tally),
             self.give(met.tidings, to_send, &desk, tally),
             self.pump(replying, sending, outgoing),
@@ -213,7 +217,7 @@ impl Session {
     async fn read<I>(
         &self,
         incoming: &mut I,
-        to_take: mpsc::Sender<Frame>,
+        to_open: mpsc::Sender<Frame>,
         desk: &Desk,
         mut finished: watch::Receiver<bool>,
         tally: &Tally,
@@ -249,7 +253,7 @@ impl Session {
                 }
                 frame => {
                     // The taker ends before us only with an error, which is then the one to tell.
-                    if to_take.send(frame).await.is_err() {
+                    if to_open.send(frame).await.is_err() {
                         std::future::pending().await
                     }
                 }
@@ -257,11 +261,40 @@ impl Session {
         }
     }
 
+    /// Opens batches while those before them are stored: the one takes the processor, the other
+    /// mostly the disk.
+    async fn open(
+        &self,
+        mut opening: mpsc::Receiver<Frame>,
+        to_take: mpsc::Sender<Opened>,
+    ) -> Result<(), SyncError> {
+        while let Some(frame) = opening.recv().await {
+            let opened = match frame {
+                Frame::Batch(mut batch) => {
+                    // No older than the one by which it was asked for.
+                    let roll = self.node.roll().unwrap_or_else(|| Arc::clone(&self.roll));
+                    self.blocking(move |node| {
+                        let store = &node.store;
+                        let leaves = (Ingest { store, roll: &roll }).read(&mut batch);
+                        Ok(Opened::Batch(batch, leaves))
+                    })
+                    .await?
+                }
+                frame => Opened::Other(frame),
+            };
+            if to_take.send(opened).await.is_err() {
+                // As above.
+                std::future::pending().await
+            }
+        }
+        Ok(())
+    }
+
     /// Takes frames as they come, on blocking threads.
     async fn take(
         &self,
         mut taker: Taker,
-        mut taking: mpsc::Receiver<Frame>,
+        mut taking: mpsc::Receiver<Opened>,
         to_reply: mpsc::Sender<SyncFrame>,
         finish: watch::Sender<bool>,
         tally: &Tally,
@@ -275,7 +308,7 @@ impl Session {
             let (back, taken) = self
                 .blocking(move |_| {
                     let taken = match next {
-                        Ok(Some(frame)) => taker.take(frame).map(Some),
+                        Ok(Some(opened)) => taker.take(opened).map(Some),
                         Ok(None) if taker.is_dirty() => taker.commit().map(|()| None),
                         Ok(None) => Ok(None),
                         Err(_) => taker.commit().map(|()| Some(Default::default())),

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use super::error::{Refusal, SyncError};
 use super::frames::{self, MOST_FETCHES, frame};
 use super::give;
-use super::ingest::{Ingest, Offered};
+use super::ingest::{Ingest, Leaves, Offered};
 use super::node::{Federation, News};
 use super::roll::{CharterOutcome, Roll};
 use crate::log::VerifiedCheckpoint;
@@ -89,6 +89,15 @@ pub(super) struct Replies {
     pub(super) finished: bool,
 }
 
+/// A frame, with what takes no turn of its own already done.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// Leaves, read and held against their payloads; or why they are refused.
+    Batch(SyncBatch, Result<Leaves, Refusal>),
+    /// Any other.
+    Other(Frame),
+}
+
 impl Taker {
     pub(super) fn new(
         node: Arc<Federation>,
@@ -123,19 +132,23 @@ impl Taker {
     ///
     /// # Errors
     /// When it must not come now, or our own store fails: the sync is over.
-    pub(super) fn take(&mut self, frame: Frame) -> Result<Replies, SyncError> {
+    pub(super) fn take(&mut self, opened: Opened) -> Result<Replies, SyncError> {
         let mut replies = Replies::default();
-        if self.sent.is_some() && !matches!(frame, Frame::Offer(_) | Frame::Batch(_)) {
-            return Err(self.breach(format!("{} after SyncSent", frames::name(&frame))));
-        }
-        match frame {
-            Frame::Charter(charter) => self.charter(&charter)?,
-            Frame::Offer(offer) => self.offer(&offer, &mut replies)?,
-            Frame::Batch(batch) => self.batch(batch, &mut replies)?,
-            Frame::Payloads(payloads) => self.payloads(payloads, &mut replies)?,
-            Frame::Evidence(evidence) => self.evidence(&evidence, &mut replies)?,
-            Frame::Sent(sent) => self.sent = Some(sent.arrival),
-            other => return Err(self.breach(format!("{} at this point", frames::name(&other)))),
+        match opened {
+            Opened::Batch(batch, leaves) => self.batch(batch, leaves, &mut replies)?,
+            Opened::Other(Frame::Offer(offer)) => self.offer(&offer, &mut replies)?,
+            Opened::Other(frame) if self.sent.is_some() => {
+                return Err(self.breach(format!("{} after SyncSent", frames::name(&frame))));
+            }
+            Opened::Other(frame) => match frame {
+                Frame::Charter(charter) => self.charter(&charter)?,
+                Frame::Payloads(payloads) => self.payloads(payloads, &mut replies)?,
+                Frame::Evidence(evidence) => self.evidence(&evidence, &mut replies)?,
+                Frame::Sent(sent) => self.sent = Some(sent.arrival),
+                other => {
+                    return Err(self.breach(format!("{} at this point", frames::name(&other))));
+                }
+            },
         }
         self.open_fetches(&mut replies)?;
         if self.uncommitted >= COMMIT_BYTES {
@@ -283,7 +296,12 @@ impl Taker {
         Ok(())
     }
 
-    fn batch(&mut self, mut batch: SyncBatch, replies: &mut Replies) -> Result<(), SyncError> {
+    fn batch(
+        &mut self,
+        mut batch: SyncBatch,
+        leaves: Result<Leaves, Refusal>,
+        replies: &mut Replies,
+    ) -> Result<(), SyncError> {
         if self.refused.contains(&batch.origin) {
             return Ok(());
         }
@@ -292,7 +310,7 @@ impl Taker {
             return Err(self.breach("leaves of a log that was not asked for".to_owned()));
         };
         batch.origin.clone_from(&origin);
-        match self.append(fetched, batch) {
+        match self.append(fetched, batch, leaves) {
             Err(refusal) => self.refuse(&origin, refusal, replies),
             Ok(Some(unfinished)) => {
                 self.open.insert(origin, unfinished);
@@ -311,7 +329,8 @@ impl Taker {
     fn append(
         &mut self,
         mut fetched: Fetched,
-        mut batch: SyncBatch,
+        batch: SyncBatch,
+        leaves: Result<Leaves, Refusal>,
     ) -> Result<Option<Fetched>, Refusal> {
         let owner = self.ingest().owner(&batch.origin)?;
         if batch.from != fetched.next {
@@ -325,14 +344,13 @@ impl Taker {
             Some((note, head)) if note == batch.checkpoint => head,
             _ => self.ingest().head(&batch.origin, &batch.checkpoint)?,
         };
-        let consistency = std::mem::take(&mut batch.consistency);
-        let leaves = self.ingest().read(&mut batch)?;
+        let leaves = leaves?;
         fetched.next = batch.from.saturating_add(batch.count.into());
         let taken = {
             // Two peers may bring one log at the same time.
             let _one_writer = self.node.one_writer.lock();
             let _one_writer = _one_writer.unwrap_or_else(PoisonError::into_inner);
-            self.ingest().append(leaves, &head, &consistency)?
+            self.ingest().append(leaves, &head, &batch.consistency)?
         };
         self.received += taken.leaves;
         self.dirty(taken.bytes);

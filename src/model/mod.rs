@@ -37,6 +37,14 @@ pub struct UnknownWord {
     pub accepted: String,
 }
 
+/// Returns whether a character moves a cursor, ends a line or turns the text around it: what others
+/// wrote is shown without it.
+///
+/// Source: Unicode Standard Annex #9, section 2 (embeddings, overrides and isolates).
+pub fn steers_text(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Declares an enum whose variants are words: a name each, the same in TOML, JSON and on screen.
 macro_rules! words {
     (

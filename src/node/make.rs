@@ -30,12 +30,19 @@ pub(super) fn witness_path(dir: &Path) -> PathBuf {
 /// # Errors
 /// When the directory holds something already, or cannot be written.
 pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, Failure> {
-    let dir = NodeDir::create(&new.dir).map_err(failure)?;
     let member_keys = MemberKeys::generate(&new.member, entropy, clock.now()).map_err(failure)?;
     let recovery = keys::seed(entropy).map_err(failure)?;
     let witness_seed = keys::seed(entropy).map_err(failure)?;
     let witness = WitnessKey::from_seed(&witness_seed);
+    // A card that cannot be made leaves no directory behind.
+    let card = card(
+        new,
+        &member_keys,
+        &GovernorKey::from_seed(&recovery),
+        &witness,
+    )?;
 
+    let dir = NodeDir::create(&new.dir).map_err(failure)?;
     match &new.passphrase {
         Some(passphrase) if !new.relay => {
             let data_key = dir
@@ -58,12 +65,6 @@ pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, F
 
     let text = Zeroizing::new(canon::to_base64(&*witness_seed));
     file::write_atomic(&witness_path(dir.path()), text.as_bytes()).map_err(failure)?;
-    let card = card(
-        new,
-        &member_keys,
-        &GovernorKey::from_seed(&recovery),
-        &witness,
-    )?;
     file::write_atomic(&card_path(dir.path()), card.to_string().as_bytes()).map_err(failure)?;
     let settings = dir.path().join(config::FILE_NAME);
     file::write_atomic(&settings, new.settings.as_bytes()).map_err(failure)?;

@@ -150,7 +150,7 @@ impl Node {
 /// Returns why the store may be behind what this node has signed, if it may be: it does not bear
 /// out the checkpoint kept beside it.
 fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Failure> {
-    let (Some(note), Ok(charter)) = (file.read().map_err(failure)?, public.charter()) else {
+    let Some(note) = file.read().map_err(failure)? else {
         return Ok(None);
     };
     let damaged = |error: &dyn std::fmt::Display| {
@@ -159,6 +159,13 @@ fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Fa
     };
     let signed = SignedCheckpoint::parse(note.as_bytes()).map_err(|error| damaged(&error))?;
     let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
+    let Ok(charter) = public.charter() else {
+        let reason = format!(
+            "this node has signed {size} leaves of its log, and its store has lost even the \
+             charter; apply the charter again, then sync with a peer"
+        );
+        return Ok(Some(Mark { reason, size }));
+    };
     let origin = charter.origin(&public.me.id);
     let log = Replica::new(&public.store, &origin);
     let held = log.state().map_err(failure)?.size;

@@ -282,7 +282,11 @@ impl Record {
             updated: self.updated.as_millisecond(),
             source: self.source,
         };
-        serde_json::to_vec(&stored).expect("texts and numbers under text keys are always JSON")
+        let bytes = serde_json::to_vec(&stored);
+        let mut bytes = bytes.expect("texts and numbers under text keys are always JSON");
+        // An import holds all its records at once, and half of each would be room to grow.
+        bytes.shrink_to_fit();
+        bytes
     }
 
     pub(super) fn decode(kind: Kind, id: Uuid, bytes: &[u8]) -> Result<Self, RecordError> {

@@ -9,8 +9,8 @@ use super::ReleaseError;
 use super::history::{History, is_of};
 use super::ledger::{Entry, Ledger, Truth};
 use crate::charter::Policy;
-use crate::charter::policy::{Audience, Of, Size, TableSpec};
-use crate::disclosure::{Part, PersonalTable, Reason, Verdict, protect};
+use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
+use crate::disclosure::{Part, PersonalTable, Reason, Verdict, given_away, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
 };
@@ -178,6 +178,8 @@ struct TrueTable<'a> {
     tallies: Vec<Tally>,
     /// The finest grain first.
     parts: Vec<(Period, Vec<Tally>)>,
+    /// Longer periods that were shown, and the others in them, as they are now.
+    around: Vec<(Period, Vec<Tally>)>,
 }
 
 impl<'a> Sheet<'a> {
@@ -201,12 +203,13 @@ impl<'a> Sheet<'a> {
             } else {
                 Vec::new()
             };
-            wanted.extend(
-                [series.period]
-                    .into_iter()
-                    .chain(parts)
-                    .map(|period| (at, period)),
-            );
+            let around = if spec.personal {
+                around(terms, spec, series.period, history)
+            } else {
+                Vec::new()
+            };
+            let periods = [series.period].into_iter().chain(parts).chain(around);
+            wanted.extend(periods.map(|period| (at, period)));
         }
         let mut countings: Vec<Counting<'_>> = wanted
             .iter()
@@ -230,13 +233,16 @@ impl<'a> Sheet<'a> {
                 axes,
                 tallies: Vec::new(),
                 parts: Vec::new(),
+                around: Vec::new(),
             })
             .collect();
         for ((at, period), tallies) in wanted.into_iter().zip(counted) {
             if period == series.period {
                 tables[at].tallies = tallies;
-            } else {
+            } else if series.period.covers(period) {
                 tables[at].parts.push((period, tallies));
+            } else {
+                tables[at].around.push((period, tallies));
             }
         }
         Ok(Self { series, tables })
@@ -329,8 +335,33 @@ impl TrueTable<'_> {
                 .collect(),
             shown: history.shown(self.spec, &self.axes, period),
             implied,
-            overlooked,
+            overlooked: overlooked || self.has_moved(terms, period, history),
         }
+    }
+
+    /// Returns whether something moved between parts of a longer period that was shown, so that
+    /// its figure is still true and gives away a part that has become small.
+    fn has_moved(&self, terms: &Terms<'_>, period: Period, history: &History<'_>) -> bool {
+        let floor = &terms.policy.disclosure;
+        let (longer, beside): (Vec<_>, Vec<_>) = self
+            .around
+            .iter()
+            .partition(|(other, _)| other.covers(period));
+        let has_small = |longer: Period, at: usize| {
+            let mut beside = beside.iter().filter(|(other, _)| longer.covers(*other));
+            beside.any(|(_, tallies)| is_small(&tallies[at], floor))
+                || is_small(&self.tallies[at], floor)
+        };
+        longer.into_iter().any(|(other, now)| {
+            let shown = history.shown(self.spec, &self.axes, *other);
+            shown.iter().any(|cells| {
+                cells.iter().zip(now).enumerate().any(|(at, (cell, now))| {
+                    cell.figure.value().is_some()
+                        && cell.figure.value() == now.value
+                        && has_small(*other, at)
+                })
+            })
+        })
     }
 
     /// Returns what to remember as standing behind the table: for one shown again unchanged, what
@@ -405,6 +436,29 @@ fn parts_of(
         .flat_map(|grain| period.split(grain, terms.policy.fy_month()))
         .filter(|part| *part != period)
         .collect()
+}
+
+/// Returns the longer periods that were shown exactly, and the other periods of this grain in them.
+fn around(
+    terms: &Terms<'_>,
+    spec: &TableSpec,
+    period: Period,
+    history: &History<'_>,
+) -> Vec<Period> {
+    let mut around: Vec<Period> = Vec::new();
+    for longer in history.longer(spec) {
+        let beside = longer.split(period.grain(), terms.policy.fy_month());
+        around.extend([longer].into_iter().chain(beside));
+    }
+    around.retain(|other| *other != period);
+    around.sort_unstable();
+    around.dedup();
+    around
+}
+
+/// Returns whether a part in which something took place is kept back.
+fn is_small(tally: &Tally, floor: &Floor) -> bool {
+    tally.activities > 0 && tally.value.is_some() && given_away(tally, floor) == Figure::Absent
 }
 
 /// Returns what an earlier release said.

@@ -26,9 +26,7 @@ pub enum ReleaseError {
     #[error("this node may be behind its own log: {0}")]
     UnsureOfHead(String),
     /// Ledger and log contradict each other.
-    #[error(
-        "this node's ledger does not know leaf {index} of its own log, so nothing can be added"
-    )]
+    #[error("the private plane knows nothing of leaf {index} of this node's log, or another one")]
     LedgerMismatch {
         /// Which leaf.
         index: u64,

@@ -119,6 +119,20 @@ impl<'a> History<'a> {
         (implied, overlooked)
     }
 
+    /// Returns the longer periods for which a table was shown exactly.
+    pub(super) fn longer(&self, spec: &TableSpec) -> Vec<Period> {
+        let exact = |vintage: &Vintage<'_>| {
+            let mut cells = self.table(vintage, spec).into_iter().flat_map(|t| &t.cells);
+            cells.any(|cell| cell.figure.value().is_some())
+        };
+        let longer = self.vintages.iter().filter(|(other, vintages)| {
+            other.period != self.series.period
+                && other.period.covers(self.series.period)
+                && vintages.iter().any(exact)
+        });
+        longer.map(|(other, _)| other.period).collect()
+    }
+
     fn of(&self, period: Period) -> impl Iterator<Item = &Vintage<'a>> {
         let series = Series {
             kind: self.series.kind,

@@ -113,6 +113,10 @@ impl Told for KeysError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
             Self::Store(error) => error.word(),
+            Self::Missing(_) => (
+                "damaged",
+                "put back the newest copy of the private plane: nothing is released without it",
+            ),
             _ => ("internal", "see the node's log"),
         }
     }
@@ -140,11 +144,11 @@ impl Told for ReleaseError {
                 "unsure_head",
                 "sync with a peer first: `counterfoil peer sync`",
             ),
-            Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::LedgerMismatch { .. } => (
                 "ledger",
-                "an older copy of the directory was put back; use the newest one",
+                "put back the newest copy of the private plane: nothing is released without it",
             ),
+            Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),
             _ => ("internal", "see the node's log"),

@@ -2,10 +2,11 @@
 
 use counterfoil::store::{Changes, DataKey, os_entropy};
 
-use crate::measure::{Took, in_turns, say_mib, say_rate, say_ratio};
-use crate::memory::{self, Resident};
+use crate::measure::{Took, in_turns, say, say_mib, say_rate, say_ratio};
+use crate::network::{GIVER, Network};
 use crate::place;
 use crate::plane::{Plane, empty_store, trainings};
+use crate::served::{Served, counterfoil};
 
 /// Rows of the file.
 pub(crate) const ROWS: usize = 100_000;
@@ -43,18 +44,35 @@ pub(crate) fn run() {
         stored.wall / whole.wall,
         "no target",
     );
-    say_mib(
-        "memory at most, the file's own 8 MB included",
-        memory::within("within-import"),
-        "no target",
-    );
+    by_command(&file);
 }
 
-/// Imports in this process, and answers with the memory it took at most.
-pub(crate) fn within() {
-    let file = trainings(ROWS);
-    Plane::new().import(&file);
-    memory::answer(Resident::of("self").peak);
+/// Imports as somebody would: by the command, into a node that runs.
+fn by_command(file: &str) {
+    let folder = place::folder();
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let network = runtime.block_on(Network::found(folder.path(), 1));
+    let table = folder.path().join("trainings.csv");
+    std::fs::write(&table, file).expect("room on the disk");
+    let served = Served::start(&network.dir(GIVER), Some(&network.passphrase_file()));
+    served.forget_peak();
+    let before = served.resident().now;
+    let mut import = counterfoil(
+        &network.dir(GIVER),
+        &["record", "import", "--kind", "training"],
+    );
+    let (took, status) = Took::of(|| import.arg(&table).status());
+    assert!(status.expect("the program starts").success());
+    say(
+        "the same by the command, into a running node",
+        format!("{:>10.0}/s", ROWS as f64 / took.wall),
+    );
+    say_mib("memory of that node before", before, "no target");
+    say_mib(
+        "memory of that node at most",
+        served.resident().peak,
+        "no target",
+    );
 }
 
 type Rows = Vec<(u8, Vec<u8>, Vec<u8>)>;

@@ -26,6 +26,7 @@ mod place;
 mod plane;
 mod publish;
 mod report;
+mod served;
 mod start;
 mod sync;
 

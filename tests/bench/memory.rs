@@ -3,11 +3,10 @@
 use std::fmt::Display;
 use std::process::Command;
 
-use crate::{import, report};
+use crate::report;
 
 /// What runs in a process of its own, by name.
 const WITHIN: &[(&str, fn())] = &[
-    ("within-import", import::within),
     ("within-exact-cells", report::within_exact),
     ("within-bounded-cells", report::within_bounded),
 ];

@@ -18,7 +18,7 @@ use counterfoil::node::open::Node;
 use counterfoil::release::keys::MemberKeys;
 use counterfoil::store::replica::Replica;
 use counterfoil::store::{
-    self, Cursor, Head, NodeDir, Payload, PublicStore, SaltedPayload, os_entropy,
+    self, Cursor, Head, NodeDir, Payload, PublicStore, SaltedPayload, file, os_entropy,
 };
 use counterfoil::wire::{self, payload};
 use jiff::civil::date;
@@ -32,6 +32,8 @@ pub(crate) const TAKER: &str = "anpud";
 
 const NODES: [&str; 2] = [GIVER, TAKER];
 
+const PASSPHRASE: &str = "correct horse battery staple";
+
 /// Leaves in one append: as many as a network's year, many times over.
 const BATCH: usize = 1_000;
 
@@ -40,7 +42,7 @@ const SERIES: usize = 500;
 
 /// A consortium whose charter is agreed, and whose nodes lie in a folder.
 pub(crate) struct Network {
-    pub(crate) folder: PathBuf,
+    folder: PathBuf,
     id: ConsortiumId,
     owners: Vec<Owner>,
 }
@@ -93,6 +95,13 @@ impl Network {
     /// Returns where a node lies.
     pub(crate) fn dir(&self, node: &str) -> PathBuf {
         self.folder.join(node)
+    }
+
+    /// Writes the nodes' passphrase into a file, and returns where.
+    pub(crate) fn passphrase_file(&self) -> PathBuf {
+        let path = self.folder.join("passphrase");
+        file::write_atomic(&path, PASSPHRASE.as_bytes()).expect("room on the disk");
+        path
     }
 
     /// Writes `summaries` into the logs of the other members, as a node holds them.
@@ -182,7 +191,7 @@ pub(crate) async fn open(dir: &Path) -> Node {
 }
 
 async fn new_node(dir: &Path, member: &str) -> Node {
-    let passphrase = Passphrase::new(Zeroizing::new("correct horse battery".to_owned()));
+    let passphrase = Passphrase::new(Zeroizing::new(PASSPHRASE.to_owned()));
     let new = NewNode {
         dir: dir.to_owned(),
         member: member.parse().expect("an id"),

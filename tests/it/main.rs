@@ -11,6 +11,7 @@ mod report;
 mod shared;
 mod socket;
 mod store;
+mod subtraction;
 mod tls;
 mod vectors;
 mod world;

@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, date};
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::make::make;
@@ -51,6 +52,9 @@ const RELAY: (&str, &str) = ("relay", "Relay");
 /// # Errors
 /// When a node cannot be made, or refuses what the story asks of it.
 pub async fn run(demo: DemoRun, show: impl FnOnce(DemoStory) + Send) -> Result<(), Failure> {
+    // Listening before anything is shown: whoever reads it may interrupt at once.
+    let mut interrupted = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::new("internal", error.to_string(), ""))?;
     let place = Place::choose(demo.dir)?;
     let stage = Stage::set(&place.path).await?;
     let story = stage.tell().await;
@@ -62,8 +66,7 @@ pub async fn run(demo: DemoRun, show: impl FnOnce(DemoStory) + Send) -> Result<(
     }
     if !demo.once {
         tracing::info!("the nodes stay up until Ctrl-C");
-        // Without a signal handler there is nothing to wait for.
-        let _ = tokio::signal::ctrl_c().await;
+        interrupted.recv().await;
     }
     stage.strike().await;
     Ok(())

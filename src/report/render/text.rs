@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Unit;
+use crate::model::steers_text;
 use crate::report::coverage::State;
 use crate::wire;
 
@@ -162,7 +163,7 @@ fn plain_table(header: &[String]) -> Table {
 /// Keeps what came from another node from steering a terminal.
 fn printable(text: &str) -> String {
     let safe = |letter: char| {
-        if letter.is_control() {
+        if steers_text(letter) {
             '\u{fffd}'
         } else {
             letter
@@ -236,5 +237,6 @@ mod tests {
     #[test]
     fn a_terminal_is_not_steered() {
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{fffd}[2J\u{fffd}b");
+        assert_eq!(printable("a\u{202e}b\u{200d}"), "a\u{fffd}b\u{200d}");
     }
 }

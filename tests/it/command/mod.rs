@@ -75,6 +75,19 @@ fn a_passphrase_others_can_read_is_refused_with_its_mode() {
 }
 
 #[test]
+fn a_node_that_cannot_be_made_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let name = [
+        "init", "--dir", "node", "--member", "inpud", "--relay", "--name",
+    ];
+    let (code, value) = run(dir.path(), &[&name[..], &["two\nlines"]].concat());
+    assert_eq!(code, 1, "{value}");
+    assert!(!dir.path().join("node").exists());
+    let (code, value) = run(dir.path(), &[&name[..], &["INPUD"]].concat());
+    assert_eq!(code, 0, "{value}");
+}
+
+#[test]
 fn help_is_a_text_in_json_too() {
     let dir = tempfile::tempdir().expect("a directory");
     let (code, value) = run(dir.path(), &["release", "preview", "--help"]);

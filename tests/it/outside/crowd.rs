@@ -31,8 +31,10 @@ fn many_hands_on_one_node_lose_nothing() {
             .collect();
         let meanwhile = scope.spawn(|| {
             for _ in 0..TIMES {
-                inpud.ok(&["peer", "sync"]);
-                anpud.ok(&["peer", "sync"]);
+                // Two nodes that keep dialling each other may get in each other's way: a sync then
+                // says so and can be asked for again. What counts is that nothing is lost.
+                inpud.run(&["peer", "sync"]);
+                anpud.run(&["peer", "sync"]);
                 anpud.ok(&["coverage", "--from", "2018", "--to", "2018"]);
             }
         });

@@ -11,3 +11,4 @@ mod openletter;
 mod putback;
 mod refusals;
 mod relayed;
+mod rollback;
