@@ -35,6 +35,11 @@ fn nothing_acknowledged_is_lost_and_no_log_forks() {
         stage.all_acknowledged_is_there(round);
     }
     stage.both_converge();
+    let [cut_short, acknowledged] = stage.answers;
+    assert!(
+        kills < 40 || (cut_short > 0 && acknowledged > 0),
+        "every kill came too early or too late: {cut_short} cut short, {acknowledged} not"
+    );
 }
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -60,9 +65,9 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a moment from the beginning of something to a little after its usual end.
+    /// Returns a moment from the beginning of something to well after its usual end.
     fn moment(&mut self, usual: Duration) -> Duration {
-        usual.mul_f64((self.next() % 1_200) as f64 / 1_000.0)
+        usual.mul_f64((self.next() % 1_700) as f64 / 1_000.0)
     }
 }
 
@@ -78,8 +83,24 @@ struct Stage {
     heads: Vec<(u64, String)>,
     /// Every leaf of the victim's log that was ever seen, by its index.
     leaves: Vec<String>,
-    /// How long an import, a publish and a sync take undisturbed.
-    usual: [Duration; 3],
+    /// Commands that were cut short, and those that were acknowledged before the kill.
+    answers: [u64; 2],
+    usual: Usual,
+}
+
+/// How long things take undisturbed.
+#[derive(Default)]
+struct Usual {
+    start: Duration,
+    import: Duration,
+    publish: Duration,
+    sync: Duration,
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let begun = Instant::now();
+    let done = work();
+    (begun.elapsed(), done)
 }
 
 impl Stage {
@@ -104,29 +125,31 @@ impl Stage {
             chance: Chance(seed),
             heads: Vec::new(),
             leaves: Vec::new(),
-            usual: [Duration::ZERO; 3],
+            answers: [0; 2],
+            usual: Usual::default(),
         };
         stage.measure();
         stage
     }
 
-    /// Does each thing once, undisturbed.
+    /// Does each thing undisturbed.
     fn measure(&mut self) {
-        let begun = Instant::now();
-        let file = self.file("served", 0);
-        let outcome = self.victim.ok(&import(&file));
-        assert_eq!(outcome["created"], ROWS, "{outcome}");
-        self.usual[0] = begun.elapsed();
+        for round in 0..2 {
+            let file = self.file("served", round);
+            let (usual, outcome) = timed(|| self.victim.ok(&import(&file)));
+            assert_eq!(outcome["unchanged"], 0, "{outcome}");
+            self.usual.import = usual;
+        }
         self.add_something(&self.victim, "2018Q1");
         let digest = self.preview(&self.victim, "2018Q1");
-        let begun = Instant::now();
-        let published = self.victim.ok(&["release", "publish", &digest]);
-        self.usual[1] = begun.elapsed();
+        let publish = ["release", "publish", &digest];
+        let (usual, published) = timed(|| self.victim.ok(&publish));
+        self.usual.publish = usual;
         self.acknowledged(&published);
+        assert!(self.victim.terminate().success());
+        self.usual.start = timed(|| self.victim.serve()).0;
         self.other.knows(&self.victim);
-        let begun = Instant::now();
-        self.other.sync(&self.victim);
-        self.usual[2] = begun.elapsed();
+        self.usual.sync = timed(|| self.other.sync(&self.victim)).0;
     }
 
     /// Writes the file of a round: the rows of the rounds before, each with another count.
@@ -183,13 +206,14 @@ impl Stage {
         self.victim.kill();
         let output = asker.wait_with_output().expect("it ends");
         self.victim.serve();
+        self.answers[usize::from(output.status.success())] += 1;
         let answer = serde_json::from_slice(&output.stdout).ok();
         output.status.success().then(|| answer.expect("an answer"))
     }
 
     fn import(&mut self, round: u64) {
-        let file = self.file("served", round + 1);
-        let acknowledged = self.killed_during(&import(&file), self.usual[0]);
+        let file = self.file("served", round + 2);
+        let acknowledged = self.killed_during(&import(&file), self.usual.import);
         self.imported_whole(&file, acknowledged.is_some(), round);
     }
 
@@ -200,10 +224,11 @@ impl Stage {
         let mut command = self.victim.command(&import(&file));
         let spawned = command.stdout(Stdio::piped()).spawn();
         let mut child = spawned.expect("it starts");
-        // Deriving the key comes first, and takes about as long again.
-        std::thread::sleep(self.chance.moment(self.usual[0] * 2));
+        // Opening the node comes first.
+        std::thread::sleep(self.chance.moment(self.usual.start + self.usual.import));
         child.kill().expect("a process");
         let output = child.wait_with_output().expect("it ends");
+        self.answers[usize::from(output.status.success())] += 1;
         self.victim.serve();
         self.imported_whole(&file, output.status.success(), round);
     }
@@ -225,8 +250,7 @@ impl Stage {
         self.add_something(&self.victim, &quarter);
         let digest = self.preview(&self.victim, &quarter);
         let command = ["release", "publish", &digest];
-        let usual = self.usual[1];
-        if let Some(published) = self.killed_during(&command, usual) {
+        if let Some(published) = self.killed_during(&command, self.usual.publish) {
             assert_eq!(published["published"].as_array().map(Vec::len), Some(2));
             self.acknowledged(&published);
         }
@@ -268,7 +292,7 @@ impl Stage {
         let command = ["peer", "sync", "--peer", "inpud"];
         let asker = self.other.command(&command).stdout(Stdio::piped()).spawn();
         let asker = asker.expect("it starts");
-        std::thread::sleep(self.chance.moment(self.usual[2]));
+        std::thread::sleep(self.chance.moment(self.usual.sync));
         let killed = match self.chance.next() % 2 {
             0 => &mut self.victim,
             _ => &mut self.other,
