@@ -11,6 +11,8 @@ pub(crate) struct Served {
     process: Child,
     /// From start to ready.
     pub(crate) took: Duration,
+    /// Where peers reach it, as a URL.
+    pub(crate) url: String,
     ready_file: PathBuf,
 }
 
@@ -28,6 +30,7 @@ impl Served {
         let mut served = Self {
             process,
             took: Duration::ZERO,
+            url: String::new(),
             ready_file,
         };
         while !served.ready_file.exists() {
@@ -36,6 +39,10 @@ impl Served {
             std::thread::sleep(Duration::from_millis(2));
         }
         served.took = begun.elapsed();
+        let ready = std::fs::read(&served.ready_file).expect("its ready file");
+        let ready: serde_json::Value = serde_json::from_slice(&ready).expect("JSON");
+        let grpc = ready["grpc"].as_str().expect("an address");
+        served.url = format!("https://{grpc}");
         served
     }
 
