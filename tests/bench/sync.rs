@@ -16,7 +16,7 @@ use crate::served::Served;
 /// Members whose logs are brought.
 const OWNERS: usize = 20;
 const SUMMARIES: usize = 200_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Rows the bare database takes at once, each time waiting for the disk.
 const BATCH: usize = 1_000;
@@ -125,8 +125,9 @@ fn nothing_new(runtime: &Runtime) {
 
 /// Two nodes that hold the same logs and know it.
 struct Level {
-    giver: Served,
     taker: Node,
+    /// Stops with its handle.
+    _giver: Served,
 }
 
 impl Level {
@@ -136,7 +137,10 @@ impl Level {
         let giver = Served::start(&network.dir(GIVER), None);
         let taker = open(&network.dir(TAKER)).await;
         point_at(&taker, &giver.url).await;
-        Self { giver, taker }
+        Self {
+            taker,
+            _giver: giver,
+        }
     }
 
     fn sync(&self, runtime: &Runtime) -> Took {

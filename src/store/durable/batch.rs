@@ -10,8 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use crate::store::codec::{Reader, Writer};
 
 /// The longest row value, small enough that 20 of them stay well below 128 KiB.
@@ -25,7 +23,7 @@ pub(super) const PIECES: u8 = 0xFF;
 
 const WHOLE: u8 = 0;
 const PIECED: u8 = 1;
-const CHECKSUM: usize = 8;
+const CHECKSUM: usize = 4;
 
 /// Writes that happen together or not at all. For one key, the last one counts.
 #[derive(Default)]
@@ -176,16 +174,14 @@ pub(super) fn piece_key(key: &[u8], n: u32) -> Vec<u8> {
         .finish()
 }
 
-/// Returns the first bytes of SHA-256 over key and value: enough against chance, not against
-/// intent, which signatures and seals answer for.
+/// Returns the CRC-32 of key and value: enough against chance, not against intent, which
+/// signatures and seals answer for.
 pub(super) fn checksum(key: &[u8], value: &[u8]) -> [u8; CHECKSUM] {
-    let mut hash = Sha256::new();
-    hash.update((key.len() as u64).to_be_bytes());
-    hash.update(key);
-    hash.update(value);
-    let mut sum = [0; CHECKSUM];
-    sum.copy_from_slice(&hash.finalize()[..CHECKSUM]);
-    sum
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&(key.len() as u64).to_be_bytes());
+    sum.update(key);
+    sum.update(value);
+    sum.finalize().to_be_bytes()
 }
 
 #[cfg(test)]

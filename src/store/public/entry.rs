@@ -62,7 +62,7 @@ impl PublicStore {
             return Ok(None);
         };
         let row = self.db.get(&keys::leaf(Space::Leaf, log, index))?;
-        row.map(|row| self.read_entry(&row)).transpose()
+        row.map(|row| self.read_entry(row)).transpose()
     }
 
     /// Returns the leaves of a range with their indexes, in order, read as they are asked for; it
@@ -203,10 +203,10 @@ impl PublicStore {
             .db
             .get(&keys::leaf(Space::Leaf, log, index))?
             .ok_or_else(none)?;
-        Ok((log, self.read_entry(&row)?))
+        Ok((log, self.read_entry(row)?))
     }
 
-    fn read_entry(&self, row: &[u8]) -> Result<Entry, StoreError> {
+    fn read_entry(&self, row: Vec<u8>) -> Result<Entry, StoreError> {
         decode(row).ok_or_else(|| self.damaged("a leaf is not a leaf"))
     }
 }
@@ -229,7 +229,7 @@ impl Iterator for Entries<'_> {
         }
         let index = self.next;
         let entry = match self.rows.next() {
-            Some(Ok((key, row))) if key[5..] == index.to_be_bytes() => self.store.read_entry(&row),
+            Some(Ok((key, row))) if key[5..] == index.to_be_bytes() => self.store.read_entry(row),
             Some(Err(error)) => Err(error),
             _ => Err(self.store.damaged(&format!("leaf {index} is missing"))),
         };
@@ -259,8 +259,8 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
     Ok(row.finish())
 }
 
-fn decode(row: &[u8]) -> Option<Entry> {
-    let mut from = Reader::new(row);
+fn decode(mut row: Vec<u8>) -> Option<Entry> {
+    let mut from = Reader::new(&row);
     let state = from.u8()?;
     let leaf = from.bytes()?.to_vec();
     let payload = match state {
@@ -269,10 +269,9 @@ fn decode(row: &[u8]) -> Option<Entry> {
         ERASED => from.end(Payload::Erased)?,
         HERE => {
             let salt = from.array()?;
-            Payload::Here(SaltedPayload {
-                salt,
-                payload: from.rest().to_vec(),
-            })
+            let before = row.len() - from.rest().len();
+            row.drain(..before);
+            Payload::Here(SaltedPayload { salt, payload: row })
         }
         _ => return None,
     };
