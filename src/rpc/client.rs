@@ -158,6 +158,8 @@ calls! {
     query = reports.query(QueryRequest) -> QueryResponse;
     /// Says who was expected to report and did.
     coverage = reports.coverage(CoverageRequest) -> CoverageResponse;
+    /// Tells some periods in sentences.
+    story = reports.story(StoryRequest) -> StoryResponse;
     /// Returns one leaf with its proof.
     prove = reports.prove(ProveRequest) -> ProveResponse;
 }

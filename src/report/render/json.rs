@@ -18,6 +18,11 @@ pub fn coverage(coverage: &wire::CoverageResponse) -> Value {
     to_value(&Coverage::of(coverage))
 }
 
+/// Returns a story as `story --json` prints it.
+pub fn story(story: &wire::StoryResponse) -> Value {
+    to_value(&Story::of(story))
+}
+
 /// Returns an answer's canonical form: the JSON of [`report`] without cosignatures, on one line.
 /// It is the same bytes for anyone who holds the same logs and asks with the same date.
 pub fn canonical(answer: &wire::QueryResponse) -> Vec<u8> {
@@ -109,6 +114,33 @@ struct Row<'a> {
 }
 
 #[derive(Serialize)]
+struct Story<'a> {
+    from: &'a str,
+    to: &'a str,
+    story: Vec<&'a str>,
+    sentences: Vec<Sentence<'a>>,
+    as_of: AsOf<'a>,
+    questions: &'a [String],
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Sentence<'a> {
+    text: &'a str,
+    rows: Vec<Told<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    coverage: Vec<CoverageRow<'a>>,
+}
+
+/// A row with the query that gives it.
+#[derive(Serialize)]
+struct Told<'a> {
+    query: Query<'a>,
+    #[serde(flatten)]
+    row: Row<'a>,
+}
+
+#[derive(Serialize)]
 struct Summary<'a> {
     member: &'a str,
     leaf_index: u64,
@@ -189,7 +221,6 @@ impl<'a> AsOf<'a> {
 
 impl<'a> Coverage<'a> {
     fn of(coverage: &'a wire::CoverageResponse) -> Self {
-        let given = |text: &'a String| (!text.is_empty()).then_some(text.as_str());
         Self {
             expected: coverage.expected,
             reported: coverage.reported,
@@ -199,18 +230,55 @@ impl<'a> Coverage<'a> {
             excused: coverage.excused,
             withheld: coverage.withheld,
             recalled: coverage.recalled,
-            rows: coverage
-                .rows
-                .iter()
-                .map(|row| CoverageRow {
-                    member: &row.member,
-                    kind: &row.kind,
-                    period: &row.period,
-                    state: &row.state,
-                    due: given(&row.due),
-                    date: given(&row.date),
+            rows: coverage.rows.iter().map(CoverageRow::of).collect(),
+        }
+    }
+}
+
+impl<'a> CoverageRow<'a> {
+    fn of(row: &'a wire::CoverageRow) -> Self {
+        let given = |text: &'a String| (!text.is_empty()).then_some(text.as_str());
+        Self {
+            member: &row.member,
+            kind: &row.kind,
+            period: &row.period,
+            state: &row.state,
+            due: given(&row.due),
+            date: given(&row.date),
+        }
+    }
+}
+
+impl<'a> Story<'a> {
+    fn of(story: &'a wire::StoryResponse) -> Self {
+        let sentences = story.sentences.iter();
+        Self {
+            from: &story.from,
+            to: &story.to,
+            story: sentences.clone().map(|told| told.text.as_str()).collect(),
+            sentences: sentences.map(Sentence::of).collect(),
+            as_of: story.as_of.as_ref().map(AsOf::of).unwrap_or_default(),
+            questions: &story.questions,
+            notes: &story.notes,
+        }
+    }
+}
+
+impl<'a> Sentence<'a> {
+    fn of(sentence: &'a wire::StorySentence) -> Self {
+        let rows = sentence.rows.iter();
+        Self {
+            text: &sentence.text,
+            rows: rows
+                .filter_map(|told| {
+                    let (query, row) = (told.query.as_ref()?, told.row.as_ref()?);
+                    Some(Told {
+                        query: Query::of(query),
+                        row: Row::of(row, Unit::of_measure(&query.measure, told.decimals)),
+                    })
                 })
                 .collect(),
+            coverage: sentence.coverage.iter().map(CoverageRow::of).collect(),
         }
     }
 }
