@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use super::ReleaseError;
 use super::history::{History, is_of};
 use super::ledger::{Entry, Ledger, Truth};
-use crate::charter::Policy;
+use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
+use crate::charter::{Member, Policy};
 use crate::disclosure::{Part, PersonalTable, Reason, Verdict, given_away, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
@@ -23,6 +24,8 @@ use crate::wire::payload;
 pub struct Terms<'a> {
     /// The member.
     pub member: &'a MemberId,
+    /// Everybody in the consortium, whose names are no persons'.
+    pub members: &'a [Member],
     /// Its size, which decides the tables it publishes.
     pub size: Size,
     /// The countries its card names.
@@ -57,6 +60,8 @@ pub struct DraftSummary {
     pub replaces: Option<u64>,
     /// Who would see it.
     pub audience: Audience,
+    /// What in its statements may name or reach a person, a list per statement.
+    pub warnings: Vec<Vec<String>>,
     /// What truly stands behind its personal tables.
     pub truths: Vec<Truth>,
     /// Whether it says what the last release of the series says, so that nothing would leave.
@@ -117,10 +122,12 @@ impl Draft {
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
             let sheet = Sheet::fill(terms, series, book, &history)?;
-            if kinds.is_empty() && history.newest().is_none() && sheet.is_blank() {
+            let said = Statements(ledger.0).of(series)?;
+            let silent = sheet.is_blank() && said.is_empty();
+            if kinds.is_empty() && history.newest().is_none() && silent {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, &history)?;
+            let (summary, mut blocked) = sheet.protect(terms, &history, said)?;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -146,6 +153,10 @@ fn digest(terms: &Terms<'_>, summaries: &[DraftSummary]) -> String {
         );
         hasher.update(head.as_bytes());
         hasher.update(&draft.payload);
+        // A draft whose warnings nobody saw is another draft.
+        for warning in draft.warnings.iter().flatten() {
+            hasher.update(format!("warning {}\n{warning}\n", warning.len()).as_bytes());
+        }
     }
     hasher
         .finalize()
@@ -260,6 +271,7 @@ impl<'a> Sheet<'a> {
         self,
         terms: &Terms<'_>,
         history: &History<'_>,
+        statements: Vec<String>,
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
         let (newest, before) = history.newest().unzip();
         let personal: Vec<PersonalTable> = self
@@ -294,19 +306,23 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged = before.is_some_and(|before| before.tables == tables);
+        let unchanged =
+            before.is_some_and(|before| before.tables == tables && before.statements == statements);
+        let warnings = statement::warnings(&statements, terms);
         let summary = Summary {
             member: terms.member.clone(),
             series: self.series,
             revision: before.map_or(0, |before| before.revision) + 1,
             charter_version: terms.charter_version,
             tables,
+            statements,
         };
         let draft = DraftSummary {
             payload: payload::encode(&summary)?,
             summary,
             replaces: newest.map(|entry| entry.index),
             audience: terms.policy.kind(self.series.kind).audience,
+            warnings,
             truths,
             unchanged,
         };

@@ -10,7 +10,8 @@
 //! - `slots`: which summary answers for a member in a period; `gaps`: what is not here.
 //! - `grid`: from the codes of a table to the rows of an answer; `tally`: sums of bounds.
 //! - `answer`: the rows, and what stands behind each; `notes`: what their reader must know;
-//!   `doubles`: what two networks may both have reported.
+//!   `doubles`: what two networks may both have reported; `statements`: what members say of it
+//!   in their own words.
 //! - [`query`](mod@query): all of it in order.
 //! - [`coverage`](mod@coverage): who was expected to report, and did.
 //!
@@ -43,6 +44,7 @@ pub mod render;
 mod sheet;
 mod slots;
 mod span;
+mod statements;
 pub mod story;
 mod tally;
 

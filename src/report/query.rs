@@ -21,6 +21,7 @@ use super::consortium::{Asker, Consortium};
 use super::error::ReportError;
 use super::gaps::Covers;
 use super::grid::Grid;
+use super::statements::{self, About};
 use super::{doubles, notes, slots};
 use crate::model::{Cell, Figure, Grain};
 use crate::wire;
@@ -48,7 +49,24 @@ pub fn query(
         coverage: Some(covers.respond(&ask)),
         decimals: ask.measure.decimals(),
         questions,
+        statements: in_own_words(columns, consortium, &ask),
     })
+}
+
+fn in_own_words(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> Vec<wire::Statement> {
+    let (Some(first), Some(last)) = (ask.periods.first(), ask.periods.last()) else {
+        return Vec::new();
+    };
+    let about = About {
+        kinds: &[ask.kind],
+        members: &ask.members,
+        first: first.first_day(),
+        last: last.last_day(),
+        fy_month: consortium.policy.fy_month(),
+        at: ask.at,
+        reader: ask.reader,
+    };
+    statements::find(columns, about)
 }
 
 /// Works out the rows of an answer, and what of it is not here.

@@ -121,6 +121,8 @@ calls! {
     publish = releases.publish(PublishRequest) -> PublishResponse;
     /// Says that a kind and period have no summary, and why.
     set_status = releases.set_status(SetStatusRequest) -> SetStatusResponse;
+    /// Writes, or returns, what the member says of a kind and period in its own words.
+    state = releases.state(StateRequest) -> StateResponse;
     /// Lists what was released.
     list_releases = releases.list(ListReleasesRequest) -> ListReleasesResponse;
 

@@ -44,6 +44,17 @@ struct Report<'a> {
     as_of: AsOf<'a>,
     coverage: Coverage<'a>,
     rows: Vec<Row<'a>>,
+    statements: Vec<Statement<'a>>,
+}
+
+#[derive(Serialize)]
+struct Statement<'a> {
+    member: &'a str,
+    name: &'a str,
+    kind: &'a str,
+    period: &'a str,
+    text: &'a str,
+    leaf_index: u64,
 }
 
 #[derive(Default, Serialize)]
@@ -130,6 +141,8 @@ struct Sentence<'a> {
     rows: Vec<Told<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     coverage: Vec<CoverageRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Statement<'a>>,
 }
 
 /// A row with the query that gives it.
@@ -176,6 +189,7 @@ impl<'a> Report<'a> {
             as_of: answer.as_of.as_ref().map(AsOf::of).unwrap_or_default(),
             coverage: coverage.map(Coverage::of).unwrap_or_default(),
             rows: answer.rows.iter().map(|row| Row::of(row, unit)).collect(),
+            statements: answer.statements.iter().map(Statement::of).collect(),
         }
     }
 }
@@ -249,6 +263,19 @@ impl<'a> CoverageRow<'a> {
     }
 }
 
+impl<'a> Statement<'a> {
+    fn of(statement: &'a wire::Statement) -> Self {
+        Self {
+            member: &statement.member,
+            name: &statement.name,
+            kind: &statement.kind,
+            period: &statement.period,
+            text: &statement.text,
+            leaf_index: statement.leaf_index,
+        }
+    }
+}
+
 impl<'a> Story<'a> {
     fn of(story: &'a wire::StoryResponse) -> Self {
         let sentences = story.sentences.iter();
@@ -279,6 +306,7 @@ impl<'a> Sentence<'a> {
                 })
                 .collect(),
             coverage: sentence.coverage.iter().map(CoverageRow::of).collect(),
+            statement: sentence.statement.as_ref().map(Statement::of),
         }
     }
 }

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::Unit;
 use crate::model::steers_text;
 use crate::report::coverage::State;
+use crate::report::statements::attributed;
 use crate::wire;
 
 /// Most series named in a statement of coverage, per state.
@@ -42,6 +43,9 @@ pub fn report(answer: &wire::QueryResponse) -> String {
     for note in notes(answer) {
         text.push_str(&printable(note));
         text.push('\n');
+    }
+    for statement in &answer.statements {
+        text.push_str(&format!("{}\n", printable(&attributed(statement))));
     }
     text.push_str(&as_of_line(answer.as_of.as_ref()));
     if let Some(coverage) = &answer.coverage {

@@ -13,6 +13,7 @@ use super::super::doubles;
 use super::super::error::ReportError;
 use super::super::query::{as_of, query};
 use super::super::span::{Span, known_periods};
+use super::super::statements::{self, About};
 use crate::model::{Grain, Kind, Measure, Period};
 use crate::wire;
 
@@ -241,6 +242,20 @@ impl<'a> Facts<'a> {
             questions.extend(found.unwrap_or_default());
         }
         questions
+    }
+
+    /// Returns what members say of the days told of in their own words.
+    pub(super) fn statements(&self) -> Vec<wire::Statement> {
+        let about = About {
+            kinds: Kind::ALL,
+            members: &self.listed,
+            first: self.from.first_day(),
+            last: self.to.last_day(),
+            fy_month: self.consortium.policy.fy_month(),
+            at: self.date,
+            reader: self.asker.reader.as_ref(),
+        };
+        statements::find(self.columns, about)
     }
 
     pub(super) fn as_of(&self) -> wire::AsOf {

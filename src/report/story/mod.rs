@@ -2,7 +2,7 @@
 //!
 //! - `facts`: the rows it is told from, and the grain each kind is told at.
 //! - `training`, `consultation`, `advocacy`, `capacity`: the sentences.
-//! - `reported`: who reported, at the end.
+//! - `reported`: who reported; after it, what members say in their own words.
 //!
 //! Each sentence is worked out from rows any coordinator can ask for, says no more than they do,
 //! and comes with them. What is an exact 0 is left out; what is not exact is said as its bounds.
@@ -19,6 +19,7 @@ use super::columns::Columns;
 use super::consortium::{Asker, Consortium};
 use super::error::ReportError;
 use super::render::text::in_words;
+use super::statements::attributed;
 use crate::wire;
 use facts::{Answer, Facts};
 
@@ -39,6 +40,7 @@ pub fn story(
     sentences.extend(advocacy);
     sentences.extend(capacity::sentences(&facts)?);
     sentences.push(reported::sentence(&facts, quarterly)?);
+    sentences.extend(facts.statements().into_iter().map(in_own_words));
     let questions = facts.questions();
     Ok(wire::StoryResponse {
         notes: notes(&sentences, &questions),
@@ -67,7 +69,16 @@ fn sentence(text: String, rows: Vec<wire::StoryRow>) -> wire::StorySentence {
     wire::StorySentence {
         text,
         rows,
-        coverage: Vec::new(),
+        ..wire::StorySentence::default()
+    }
+}
+
+/// Returns a member's statement under its name.
+fn in_own_words(statement: wire::Statement) -> wire::StorySentence {
+    wire::StorySentence {
+        text: attributed(&statement),
+        statement: Some(statement),
+        ..wire::StorySentence::default()
     }
 }
 

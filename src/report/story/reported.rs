@@ -55,8 +55,8 @@ pub(super) fn sentence(
     let awaited: Vec<&Member> = facts.listed.iter().filter(awaited).copied().collect();
     Ok(wire::StorySentence {
         text: say(&awaited, &lacking),
-        rows: Vec::new(),
         coverage,
+        ..wire::StorySentence::default()
     })
 }
 
