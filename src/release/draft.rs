@@ -306,21 +306,28 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged =
-            before.is_some_and(|before| before.tables == tables && before.statements == statements);
         let warnings = statement::warnings(&statements, terms);
-        let summary = Summary {
+        let unchanged =
+            before.filter(|before| before.tables == tables && before.statements == statements);
+        // What was let out already is named as it was then, so that its digest stays what it was.
+        let summary = unchanged.cloned().unwrap_or_else(|| Summary {
             member: terms.member.clone(),
             series: self.series,
             revision: before.map_or(0, |before| before.revision) + 1,
             charter_version: terms.charter_version,
             tables,
             statements,
+        });
+        let unchanged = unchanged.is_some();
+        let replaces = if unchanged {
+            newest.and_then(Entry::replaces)
+        } else {
+            newest.map(|entry| entry.index)
         };
         let draft = DraftSummary {
             payload: payload::encode(&summary)?,
             summary,
-            replaces: newest.map(|entry| entry.index),
+            replaces,
             audience: terms.policy.kind(self.series.kind).audience,
             warnings,
             truths,

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
+use crate::log::Leaf;
 use crate::model::{Dimension, Kind, Measure, Period, Tally};
 use crate::store::{Changes, PrivateStore, SaltedPayload};
 
@@ -37,6 +38,16 @@ pub struct Entry {
     /// What truly stood behind the personal tables.
     #[serde(default)]
     pub truths: Vec<Truth>,
+}
+
+impl Entry {
+    /// Returns the leaf it replaced.
+    pub fn replaces(&self) -> Option<u64> {
+        match Leaf::parse(self.leaf.as_bytes()) {
+            Ok(Leaf::Summary { replaces, .. }) => replaces,
+            _ => None,
+        }
+    }
 }
 
 /// A personal table as it truly was.

@@ -36,6 +36,10 @@ pub struct CallError {
 
 impl From<tonic::Status> for CallError {
     fn from(status: tonic::Status) -> Self {
+        // A node's own answer has no cause on this side of the connection.
+        if std::error::Error::source(&status).is_some() && status::hint_of(&status).is_empty() {
+            return Self::cut_off();
+        }
         Self {
             code: status::code_of(&status),
             message: match status.message() {
@@ -48,6 +52,14 @@ impl From<tonic::Status> for CallError {
 }
 
 impl CallError {
+    fn cut_off() -> Self {
+        Self {
+            code: "unavailable".to_owned(),
+            message: "the node went away before it answered".to_owned(),
+            hint: "it may have done what was asked: look, then ask again".to_owned(),
+        }
+    }
+
     fn file(error: &io::Error) -> Self {
         Self {
             code: "file".to_owned(),
