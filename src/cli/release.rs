@@ -7,7 +7,7 @@ use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::host::Host;
 use super::output::{Reply, count, printable, table};
-use super::preview::{PreviewReply, Said};
+use super::preview::{Changes, PreviewReply, Said};
 use crate::model::Kind;
 use crate::wire;
 
@@ -126,6 +126,8 @@ pub(super) async fn run<H: Host>(
                     series: leaf.series,
                     revision: leaf.revision,
                     state: status,
+                    changed_since_sent: false,
+                    since: None,
                 }],
             })
         }
@@ -226,6 +228,9 @@ struct Release {
     series: String,
     revision: u32,
     state: String,
+    changed_since_sent: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Changes>,
 }
 
 impl From<wire::ReleaseEntry> for Release {
@@ -235,6 +240,8 @@ impl From<wire::ReleaseEntry> for Release {
             series: entry.series,
             revision: entry.revision,
             state: entry.state,
+            changed_since_sent: entry.since.is_some(),
+            since: entry.since.map(Changes::from),
         }
     }
 }
@@ -244,7 +251,7 @@ impl Reply for ReleasesReply {
         if self.releases.is_empty() {
             return "Nothing has been released yet.\n".to_owned();
         }
-        let rows: Vec<[String; 4]> = self
+        let rows: Vec<[String; 5]> = self
             .releases
             .iter()
             .map(|release| {
@@ -257,10 +264,13 @@ impl Reply for ReleasesReply {
                     release.series.clone(),
                     revision,
                     release.state.clone(),
+                    release.since.as_ref().map_or_else(String::new, |since| {
+                        format!("changed since sent: {}", since.human())
+                    }),
                 ]
             })
             .collect();
-        table(["leaf", "series", "revision", "state"], &rows)
+        table(["leaf", "series", "revision", "state", ""], &rows)
     }
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::ReleaseError;
 use super::history::{History, is_of};
 use super::ledger::{Entry, Ledger, Truth};
+use super::sent::{Marks, Since};
 use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
 use crate::charter::{Member, Policy};
@@ -62,6 +63,14 @@ pub struct DraftSummary {
     pub audience: Audience,
     /// What in its statements may name or reach a person, a list per statement.
     pub warnings: Vec<Vec<String>>,
+    /// The records that bear on it.
+    pub marks: Marks,
+    /// What became of its records since the last release, where that is remembered.
+    pub since: Option<Since>,
+    /// The tables of the last release.
+    pub before: Vec<Table>,
+    /// Whether a table is shown again as it was, although its figures changed.
+    pub held: bool,
     /// What truly stands behind its personal tables.
     pub truths: Vec<Truth>,
     /// Whether it says what the last release of the series says, so that nothing would leave.
@@ -77,6 +86,14 @@ pub struct Blocked {
     pub table: String,
     /// Why.
     pub reason: Reason,
+}
+
+impl DraftSummary {
+    /// Returns whether the last release still says what the records do, although they changed or
+    /// it is not known whether they did.
+    pub(super) fn is_still_true(&self) -> bool {
+        self.unchanged && !self.held && self.since.is_none_or(Since::is_anything)
+    }
 }
 
 impl Draft {
@@ -121,13 +138,17 @@ impl Draft {
                 period,
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
-            let sheet = Sheet::fill(terms, series, book, &history)?;
+            let mut sheet = Sheet::fill(terms, series, book, &history)?;
             let said = Statements(ledger.0).of(series)?;
             let silent = sheet.is_blank() && said.is_empty();
             if kinds.is_empty() && history.newest().is_none() && silent {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, &history, said)?;
+            let marks = std::mem::take(&mut sheet.marks);
+            let (mut summary, mut blocked) = sheet.protect(terms, &history, said)?;
+            let sent = Marks::sent(ledger.0, series)?;
+            summary.since = sent.map(|sent| marks.since(&sent));
+            summary.marks = marks;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -180,6 +201,7 @@ pub fn audience_text(audience: &Audience) -> String {
 /// The true tables of one series.
 struct Sheet<'a> {
     series: Series,
+    marks: Marks,
     tables: Vec<TrueTable<'a>>,
 }
 
@@ -229,7 +251,9 @@ impl<'a> Sheet<'a> {
                 Counting::new(request(spec, axes, *period), terms.member)
             })
             .collect();
+        let mut marks = Marks::default();
         each(book, series.kind, &mut |record| {
+            marks.take(series, &record);
             countings
                 .iter_mut()
                 .for_each(|counting| counting.add(&record));
@@ -256,7 +280,11 @@ impl<'a> Sheet<'a> {
                 tables[at].around.push((period, tallies));
             }
         }
-        Ok(Self { series, tables })
+        Ok(Self {
+            series,
+            marks,
+            tables,
+        })
     }
 
     /// Returns whether nothing of this kind is in the period's tables.
@@ -330,6 +358,12 @@ impl<'a> Sheet<'a> {
             replaces,
             audience: terms.policy.kind(self.series.kind).audience,
             warnings,
+            marks: Marks::default(),
+            since: None,
+            held: blocked
+                .iter()
+                .any(|table| table.reason == Reason::SmallChange),
+            before: before.map_or_else(Vec::new, |before| before.tables.clone()),
             truths,
             unchanged,
         };

@@ -65,6 +65,10 @@ impl Door<'_> {
             leaves.push((summary.summary.series, summary.summary.revision, index));
         }
         self.let_out(entries)?;
+        // Somebody looked, and what was sent is what the records say.
+        let same = draft.summaries.iter().filter(|draft| draft.is_still_true());
+        let same = same.map(|draft| (draft.summary.series, &draft.marks));
+        Ledger(self.private).confirm(same)?;
         self.published(leaves)
     }
 
@@ -162,6 +166,7 @@ impl Door<'_> {
             has_payload: true,
             series: Some(draft.summary.series.to_string()),
             truths: draft.truths.clone(),
+            marks: Some(draft.marks.clone()),
         };
         Ok((entry, Some(payload)))
     }
@@ -174,6 +179,7 @@ impl Door<'_> {
             has_payload: false,
             series,
             truths: Vec::new(),
+            marks: None,
         };
         self.let_out(vec![(entry, None)])?;
         Ok(index)

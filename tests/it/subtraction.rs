@@ -235,6 +235,7 @@ impl Node {
                 has_payload: true,
                 series: Some(summary.summary.series.to_string()),
                 truths: summary.truths,
+                marks: None,
             };
             let payload = SaltedPayload {
                 salt: [0; 32],
