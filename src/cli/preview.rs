@@ -25,7 +25,34 @@ struct DraftSummary {
     replaces: Option<u64>,
     audience: String,
     tables: Vec<DraftTable>,
+    statements: Vec<Said>,
     unchanged: bool,
+}
+
+/// A sentence that would leave, and what to look at in it.
+#[derive(Debug, Serialize)]
+pub(super) struct Said {
+    text: String,
+    warnings: Vec<String>,
+}
+
+impl From<wire::DraftStatement> for Said {
+    fn from(statement: wire::DraftStatement) -> Self {
+        Self {
+            text: statement.text,
+            warnings: statement.warnings,
+        }
+    }
+}
+
+impl Said {
+    pub(super) fn human(&self) -> String {
+        let mut text = format!("  \u{201c}{}\u{201d}\n", self.text);
+        for warning in &self.warnings {
+            text.push_str(&format!("    warning: {warning}\n"));
+        }
+        text
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +111,7 @@ impl From<wire::DraftSummary> for DraftSummary {
             replaces: summary.replaces,
             audience: summary.audience,
             tables: summary.tables.into_iter().map(DraftTable::from).collect(),
+            statements: summary.statements.into_iter().map(Said::from).collect(),
             unchanged: summary.unchanged,
         }
     }
@@ -164,6 +192,7 @@ impl DraftSummary {
         for table in &self.tables {
             text.push_str(&table.human());
         }
+        text.extend(self.statements.iter().map(Said::human));
         text
     }
 }

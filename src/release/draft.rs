@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use super::ReleaseError;
 use super::history::{History, is_of};
 use super::ledger::{Entry, Ledger, Truth};
-use crate::charter::Policy;
+use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
+use crate::charter::{Member, Policy};
 use crate::disclosure::{Part, PersonalTable, Reason, Verdict, given_away, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
@@ -23,6 +24,8 @@ use crate::wire::payload;
 pub struct Terms<'a> {
     /// The member.
     pub member: &'a MemberId,
+    /// Everybody in the consortium, whose names are no persons'.
+    pub members: &'a [Member],
     /// Its size, which decides the tables it publishes.
     pub size: Size,
     /// The countries its card names.
@@ -57,6 +60,8 @@ pub struct DraftSummary {
     pub replaces: Option<u64>,
     /// Who would see it.
     pub audience: Audience,
+    /// What in its statements may name or reach a person, a list per statement.
+    pub warnings: Vec<Vec<String>>,
     /// What truly stands behind its personal tables.
     pub truths: Vec<Truth>,
     /// Whether it says what the last release of the series says, so that nothing would leave.
@@ -117,10 +122,12 @@ impl Draft {
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
             let sheet = Sheet::fill(terms, series, book, &history)?;
-            if kinds.is_empty() && history.newest().is_none() && sheet.is_blank() {
+            let said = Statements(ledger.0).of(series)?;
+            let silent = sheet.is_blank() && said.is_empty();
+            if kinds.is_empty() && history.newest().is_none() && silent {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, &history)?;
+            let (summary, mut blocked) = sheet.protect(terms, &history, said)?;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -146,6 +153,10 @@ fn digest(terms: &Terms<'_>, summaries: &[DraftSummary]) -> String {
         );
         hasher.update(head.as_bytes());
         hasher.update(&draft.payload);
+        // A draft whose warnings nobody saw is another draft.
+        for warning in draft.warnings.iter().flatten() {
+            hasher.update(format!("warning {}\n{warning}\n", warning.len()).as_bytes());
+        }
     }
     hasher
         .finalize()
@@ -260,6 +271,7 @@ impl<'a> Sheet<'a> {
         self,
         terms: &Terms<'_>,
         history: &History<'_>,
+        statements: Vec<String>,
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
         let (newest, before) = history.newest().unzip();
         let personal: Vec<PersonalTable> = self
@@ -294,7 +306,9 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged = before.filter(|before| before.tables == tables);
+        let warnings = statement::warnings(&statements, terms);
+        let unchanged =
+            before.filter(|before| before.tables == tables && before.statements == statements);
         // What was let out already is named as it was then, so that its digest stays what it was.
         let summary = unchanged.cloned().unwrap_or_else(|| Summary {
             member: terms.member.clone(),
@@ -302,6 +316,7 @@ impl<'a> Sheet<'a> {
             revision: before.map_or(0, |before| before.revision) + 1,
             charter_version: terms.charter_version,
             tables,
+            statements,
         });
         let unchanged = unchanged.is_some();
         let replaces = if unchanged {
@@ -314,6 +329,7 @@ impl<'a> Sheet<'a> {
             summary,
             replaces,
             audience: terms.policy.kind(self.series.kind).audience,
+            warnings,
             truths,
             unchanged,
         };

@@ -133,6 +133,8 @@ calls! {
     publish = releases.publish(PublishRequest) -> PublishResponse;
     /// Says that a kind and period have no summary, and why.
     set_status = releases.set_status(SetStatusRequest) -> SetStatusResponse;
+    /// Writes, or returns, what the member says of a kind and period in its own words.
+    state = releases.state(StateRequest) -> StateResponse;
     /// Lists what was released.
     list_releases = releases.list(ListReleasesRequest) -> ListReleasesResponse;
 
@@ -170,6 +172,8 @@ calls! {
     query = reports.query(QueryRequest) -> QueryResponse;
     /// Says who was expected to report and did.
     coverage = reports.coverage(CoverageRequest) -> CoverageResponse;
+    /// Tells some periods in sentences.
+    story = reports.story(StoryRequest) -> StoryResponse;
     /// Returns one leaf with its proof.
     prove = reports.prove(ProveRequest) -> ProveResponse;
 }

@@ -216,6 +216,7 @@ impl Node {
     fn release(&mut self, period: Period, size: Size) -> usize {
         let countries = COUNTRIES.map(str::to_owned);
         let terms = Terms {
+            members: &[],
             member: &self.member,
             size,
             countries: &countries,

@@ -225,6 +225,7 @@ pub(super) fn terms<'a>(
     })?;
     Ok(Terms {
         member: me,
+        members: charter.members(),
         size: member.size,
         countries: &member.countries,
         charter_version: charter.version(),

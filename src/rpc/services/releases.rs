@@ -1,6 +1,6 @@
 //! The one door, over the local socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tonic::{Request, Response, Status};
 
@@ -10,6 +10,7 @@ use crate::model::{Kind, Period, Series, Table};
 use crate::release::draft::{Blocked, Draft, DraftSummary, audience_text};
 use crate::release::ledger::Ledger;
 use crate::release::listing::{Listed, listing};
+use crate::release::statement::{Statements, warnings};
 use crate::release::{Opened, Published, ReleaseError, SeriesStatus};
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::releases_server::Releases;
@@ -114,6 +115,14 @@ impl Releases for ReleasesService {
         .await
     }
 
+    async fn state(
+        &self,
+        request: Request<wire::StateRequest>,
+    ) -> Result<Response<wire::StateResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || office.state(&asked)).await
+    }
+
     async fn list(
         &self,
         _request: Request<wire::ListReleasesRequest>,
@@ -134,6 +143,38 @@ impl Office {
         let terms = terms(&charter, &self.public.me.id)?;
         let ledger = Ledger(&opened.store);
         Draft::make(&terms, period, kinds, &opened.store, ledger).map_err(|error| error.told())
+    }
+
+    /// Writes, or returns, what is said of a series.
+    fn state(&self, asked: &wire::StateRequest) -> Result<wire::StateResponse, Status> {
+        let kind: Kind = asked.kind.parse().map_err(invalid)?;
+        let period: Period = asked.period.parse().map_err(invalid)?;
+        let opened = self.opened()?;
+        let charter = self.charter()?;
+        let terms = terms(&charter, &self.public.me.id)?;
+        let period = period.with_financial_year(terms.policy.fy_month());
+        let grain = period.grain();
+        if terms
+            .policy
+            .tables(kind, grain, terms.size)
+            .next()
+            .is_none()
+        {
+            return Err(ReleaseError::NoTables { kind, grain }.told());
+        }
+        let series = Series { kind, period };
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let statements = Statements(&opened.store);
+        if asked.replace {
+            statements
+                .replace(series, &asked.texts)
+                .map_err(|error| error.told())?;
+        }
+        let texts = statements.of(series).map_err(|error| error.told())?;
+        Ok(wire::StateResponse {
+            series: series.to_string(),
+            statements: said(&texts, &warnings(&texts, &terms)),
+        })
     }
 
     /// Returns every leaf of the own log about a series, with what became of it.
@@ -186,7 +227,17 @@ fn summary(draft: &DraftSummary) -> wire::DraftSummary {
         audience: audience_text(&draft.audience),
         tables: draft.summary.tables.iter().map(table).collect(),
         unchanged: draft.unchanged,
+        statements: said(&draft.summary.statements, &draft.warnings),
     }
+}
+
+fn said(texts: &[String], warnings: &[Vec<String>]) -> Vec<wire::DraftStatement> {
+    let both = texts.iter().zip(warnings);
+    both.map(|(text, warnings)| wire::DraftStatement {
+        text: text.clone(),
+        warnings: warnings.clone(),
+    })
+    .collect()
 }
 
 fn blocked(blocked: &Blocked) -> wire::BlockedTable {

@@ -12,3 +12,4 @@ mod putback;
 mod refusals;
 mod relayed;
 mod rollback;
+mod statements;
