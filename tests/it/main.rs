@@ -13,5 +13,6 @@ mod socket;
 mod store;
 mod subtraction;
 mod tls;
+mod truth;
 mod vectors;
 mod world;

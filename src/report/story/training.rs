@@ -116,10 +116,12 @@ fn people_trained(
 
 fn say_people(facts: &Facts<'_>, rows: &[&wire::Row]) -> String {
     let words: Vec<String> = rows.iter().map(|row| with_uncounted(row)).collect();
+    // Of a network that publishes no such table nothing is said.
+    let all = rows.len() == facts.listed.len();
     let same = words.windows(2).all(|pair| pair[0] == pair[1]);
     match &words[..] {
-        [one] => one.clone(),
-        [first, ..] if same => format!("{first} in each network"),
+        [one] if all => one.clone(),
+        [first, ..] if all && same => format!("{first} in each network"),
         _ => rows
             .iter()
             .zip(&words)

@@ -54,6 +54,8 @@ impl Releases for ReleasesService {
             let kinds = kinds(&asked.kinds)?;
             let opened = office.opened()?;
             let draft = office.draft(&opened, period, &kinds)?;
+            // Two previews at once would each forget the other.
+            let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
             Ledger(&opened.store)
                 .remember(&draft.digest, period, &kinds)
                 .map_err(|error| error.told())?;

@@ -6,6 +6,7 @@ mod contract;
 mod coordinator;
 mod crowd;
 mod demo;
+mod everything;
 mod kills;
 mod markers;
 mod openletter;
