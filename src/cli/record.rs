@@ -15,7 +15,7 @@ use crate::wire;
 /// Commands about records.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RecordCommand {
-    /// Take in a CSV file; persons become pseudonyms, unmapped columns are dropped and named
+    /// Take in a file: CSV, XLSX, XLS or ODS; persons become pseudonyms, other columns are dropped
     Import(import::ImportArgs),
     /// Add one record
     Add {

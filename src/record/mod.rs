@@ -35,7 +35,7 @@ pub use codes::CodeLists;
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
-pub use import::{ImportOutcome, ImportRequest, Rejection, import, kind_of};
+pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};
 pub use tabulate::{Counting, TableRequest, tabulate};

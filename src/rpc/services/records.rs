@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::office::Office;
 use super::{blocking, invalid};
 use crate::model::{Kind, Period};
-use crate::record::{self, Desk, List};
+use crate::record::{self, Desk, List, Target};
 use crate::release::Opened;
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::records_server::Records;
@@ -251,24 +251,37 @@ fn import_request<'a>(
     header: &'a wire::ImportHeader,
     file: &'a [u8],
 ) -> Result<record::ImportRequest<'a>, Status> {
-    let into = match (header.into.as_str(), header.list.as_str()) {
-        ("", "") => None,
-        ("", _) | (_, "") => return Err(invalid("--into and --list belong together")),
-        (into, list) => Some((id(into)?, list.parse::<List>().map_err(invalid)?)),
-    };
-    let map = Some(header.map.as_str()).filter(|map| !map.is_empty());
-    let kind = match header.kind.as_str() {
-        "" => record::kind_of(book, into.map(|(id, _)| id), map).map_err(|error| error.told())?,
-        text => kind(text)?,
+    let target = target(header)?;
+    let map = given(&header.map);
+    let kind = match (header.kind.as_str(), target) {
+        ("", Target::List(id, _)) => record::kind_of(book, Some(id), map),
+        ("", _) => record::kind_of(book, None, map),
+        (text, _) => Ok(kind(text)?),
     };
     Ok(record::ImportRequest {
+        name: &header.name,
         file,
-        kind,
-        into,
+        sheet: given(&header.sheet),
+        kind: kind.map_err(|error| error.told())?,
+        target,
         map,
         dry_run: header.dry_run,
         keep_good: header.keep_good,
     })
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn target(header: &wire::ImportHeader) -> Result<Target, Status> {
+    let list = || header.list.parse::<List>().map_err(invalid);
+    match (header.into.as_str(), header.list.as_str()) {
+        ("", "") => Ok(Target::Records),
+        ("", _) => Ok(Target::ListOfEach(list()?)),
+        (_, "") => Err(invalid("--into needs --list")),
+        (into, _) => Ok(Target::List(id(into)?, list()?)),
+    }
 }
 
 fn outcome_to_wire(outcome: record::ImportOutcome) -> wire::ImportOutcome {
@@ -289,6 +302,7 @@ fn outcome_to_wire(outcome: record::ImportOutcome) -> wire::ImportOutcome {
             .collect(),
         dropped_columns: outcome.dropped_columns,
         warnings: outcome.warnings,
+        sheet: outcome.sheet.unwrap_or_default(),
     }
 }
 
