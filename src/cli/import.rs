@@ -10,8 +10,9 @@ use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::files;
 use super::host::Host;
-use super::output::{Reply, count, printable, table};
+use super::output::{Reply, TextReply, count, printable, table};
 use crate::model::Kind;
+use crate::rpc::Client;
 use crate::rpc::client::ImportProgress;
 use crate::wire;
 
@@ -36,6 +37,9 @@ pub(super) struct ImportArgs {
     /// The sheet of a spreadsheet, where several hold data
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
+    /// Store nothing, and propose a MAP from the file's headers and content
+    #[arg(long, conflicts_with = "map")]
+    suggest_map: bool,
     /// Say what would happen, and store nothing
     #[arg(long)]
     dry_run: bool,
@@ -66,9 +70,15 @@ pub(super) async fn run<H: Host>(
         keep_good: args.keep_good,
         name: file_name(&args.file),
         sheet: args.sheet.unwrap_or_default(),
+        suggest_map: args.suggest_map,
         // 0 for what has no length, such as a pipe.
         length: data.len(),
     };
+    if args.suggest_map {
+        let suggest = async |node: &Client| node.suggest_map(header, file).await;
+        let text = context.with_node(Plane::Private, suggest).await?;
+        return context.answer(&TextReply { text });
+    }
     let bar = progress_bar(data.len());
     let outcome = context
         .with_node(Plane::Private, async |node| {

@@ -30,6 +30,7 @@ mod record;
 mod release;
 mod report;
 mod serve;
+mod template;
 mod trace;
 mod verify;
 

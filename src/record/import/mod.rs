@@ -8,6 +8,7 @@
 //! - `survey`: one look at the whole file before anything is kept.
 //! - `tray`: what has been read so far, and what will be stored.
 //! - `into`: a good row becomes a record, or a row of a list.
+//! - `suggest`: a MAP proposed from headers and content.
 //!
 //! Invariants: all or nothing, in one durable batch; the same file again changes nothing; a cell
 //! that is not asked for is never kept.
@@ -23,6 +24,8 @@ mod survey;
 mod into;
 mod tray;
 
+mod suggest;
+
 use uuid::Uuid;
 
 use super::book::{self, Book};
@@ -36,6 +39,7 @@ use map::Map;
 pub use map::MapError;
 use sheet::Sheet;
 pub use sheet::{MAX_FILE, SheetError};
+pub use suggest::suggest;
 use tray::Tray;
 
 /// What the rows of a file become.

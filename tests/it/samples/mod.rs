@@ -10,7 +10,9 @@ pub(crate) mod shelf;
 use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil::model::Kind;
-use counterfoil::record::{Field, ImportOutcome, ImportRequest, List, Record, Target, Values};
+use counterfoil::record::{
+    Field, ImportOutcome, ImportRequest, List, Record, RecordError, Target, Values, suggest,
+};
 use serde_json::Value;
 
 use crate::shared;
@@ -553,4 +555,48 @@ fn repeats_go_to_the_records_they_name() {
         .map(|r| (r.line, r.column.as_str()))
         .collect();
     assert_eq!(rejected, [(2, "PARENT_KEY"), (3, "PARENT_KEY")]);
+}
+
+#[test]
+fn what_is_proposed_for_a_sample_is_a_map() {
+    for sample in samples() {
+        let Some(file) = sample.bytes() else { return };
+        let shelf = Shelf::default();
+        let mut request = sample.request(&shelf, &file);
+        // Without a MAP, nothing says which of its two sheets is meant.
+        if sample.file.contains("chad") {
+            let refused = shelf.work(|desk| suggest(desk, request)).expect_err("asks");
+            assert!(refused.to_string().contains("--sheet"), "{refused}");
+            request.sheet = Some("3W Opérationnelle");
+        }
+        let proposed = shelf
+            .work(|desk| suggest(desk, request))
+            .expect("can be read");
+        let request = ImportRequest {
+            map: Some(&proposed),
+            dry_run: true,
+            ..request
+        };
+        if let Err(RecordError::Map(error)) = shelf.import(request) {
+            panic!("{}: {error}\n{proposed}", sample.file);
+        }
+        if sample.file.ends_with("workshops.csv") {
+            for entry in [
+                "start = \"start_date\"",
+                "attended = \"attendance\"",
+                "country = \"country\"",
+                "\"W3\" = \"online\"",
+            ] {
+                assert!(proposed.contains(entry), "{proposed}");
+            }
+            let guessed = |line: &&str| line.contains(" = ") && !line.starts_with('#');
+            let marked = proposed
+                .lines()
+                .filter(guessed)
+                .filter(|line| !line.contains("# "));
+            assert_eq!(marked.collect::<Vec<_>>(), ["kind = \"training\""]);
+            let outcome = shelf.import(request).expect("is a MAP");
+            assert_eq!((outcome.read, outcome.created), (1467, 1467), "{proposed}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::csv::Cursor;
 use super::grid::Grid;
-use super::header::{Head, HeadRow, LOOKED_AT, Wanted, find};
+use super::header::{Fit, Head, HeadRow, LOOKED_AT, Wanted, find};
 use super::row::RawRow;
 use super::{SheetError, archive, ods, text, xls, xlsx};
 
@@ -213,6 +213,11 @@ fn open_text<'a>(
         });
     }
     let decoded = text::decode(file)?;
+    if !text::is_written(&decoded.text) {
+        return Err(SheetError::NotASpreadsheet {
+            what: "neither text nor a spreadsheet",
+        });
+    }
     let mut best: Option<(u8, Head)> = None;
     let mut failed = None;
     for delimiter in DELIMITERS {
@@ -303,20 +308,20 @@ impl Sheets<'_> {
 
     /// Returns the sheet to read, and the names of the others that say something.
     fn first_that_fits(&mut self) -> Result<(String, String), SheetError> {
-        let mut filled: Vec<(String, bool)> = Vec::new();
+        let mut filled: Vec<(String, Fit)> = Vec::new();
         for name in self.names.clone() {
             let most = self.asked.unwrap_or(0) as usize + LOOKED_AT;
             let table = Table::Grid((self.read)(&name, Some(most))?);
             let rows = table.first_rows(self.asked)?;
             if !rows.is_empty() {
                 let fit = find(&rows, self.asked, self.wanted).fit;
-                filled.push((name, fit.is_whole));
+                filled.push((name, fit));
             }
         }
         let at = match &filled[..] {
             [] => return Err(SheetError::Empty),
             [_] => Some(0),
-            several => several.iter().position(|(_, fits)| *fits),
+            several => best(several.iter().map(|(_, fit)| *fit)),
         };
         let Some(at) = at else {
             return Err(SheetError::WhichSheet {
@@ -332,4 +337,14 @@ impl Sheets<'_> {
         let names: Vec<_> = self.names.iter().map(|name| format!("{name:?}")).collect();
         names.join(", ").chars().take(400).collect()
     }
+}
+
+/// Returns the first that fits whole, else the one that fits better than every other.
+fn best(fits: impl Iterator<Item = Fit> + Clone) -> Option<usize> {
+    if let Some(whole) = fits.clone().position(|fit| fit.is_whole) {
+        return Some(whole);
+    }
+    let most = fits.clone().max().filter(|fit| fit.known > 0)?;
+    let alone = fits.clone().filter(|fit| *fit == most).count() == 1;
+    fits.clone().position(|fit| fit == most).filter(|_| alone)
 }

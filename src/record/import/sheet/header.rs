@@ -137,10 +137,15 @@ fn is_tags(cells: &[String]) -> bool {
     said().next().is_some() && said().all(|cell| is_tag(&cell))
 }
 
-/// Writes a header on one line: every stretch of white space is one blank.
+/// Writes a header on one line: every stretch of white space is one blank, and what would move a
+/// cursor is shown as a sign.
 pub(in crate::record::import) fn normal(header: &str) -> String {
     let words: Vec<&str> = trim(header).split_whitespace().collect();
-    words.join(" ")
+    let line = words.join(" ");
+    match line.contains(char::is_control) {
+        true => line.replace(char::is_control, "\u{fffd}"),
+        false => line,
+    }
 }
 
 /// Returns the column that `column 6` or `column F` means, from 0.

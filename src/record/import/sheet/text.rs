@@ -38,6 +38,14 @@ pub(super) fn decode(file: &[u8]) -> Result<Decoded<'_>, SheetError> {
     }
 }
 
+/// Returns whether a text looks as if somebody wrote it: in a stray cell there may be a control
+/// character, in a picture or a program they are everywhere.
+pub(super) fn is_written(text: &str) -> bool {
+    let head = || text.chars().take(4096);
+    let is_odd = |c: &char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    head().filter(is_odd).count() <= 4 + head().count() / 32
+}
+
 fn strictly<'a>(
     encoding: &'static Encoding,
     bytes: &'a [u8],
@@ -181,6 +189,12 @@ mod tests {
         broken.extend([0x00, 0xd8, b'x', 0]);
         let refused = decode(&broken).expect_err("is broken");
         assert!(matches!(refused, SheetError::Encoding { line: 2, .. }));
+    }
+
+    #[test]
+    fn pictures_are_no_texts() {
+        assert!(is_written("title,start\nA\0B,\u{7}\n"));
+        assert!(!is_written(&"\u{1}\u{2}ab".repeat(20)));
     }
 
     proptest! {
