@@ -1,7 +1,7 @@
 //! `record import`: a file handed to the node, with what became of each row.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -10,15 +10,16 @@ use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::files;
 use super::host::Host;
-use super::output::{Reply, count, printable, table};
+use super::output::{Reply, TextReply, count, printable, table};
 use crate::model::Kind;
+use crate::rpc::Client;
 use crate::rpc::client::ImportProgress;
 use crate::wire;
 
 /// Arguments of `record import`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArgs {
-    /// The CSV file
+    /// The file: CSV, XLSX, XLS or ODS
     file: PathBuf,
     /// Kind of record; not needed where the MAP names it, or with --into
     #[arg(long, required_unless_present_any = ["map", "into"])]
@@ -29,9 +30,16 @@ pub(super) struct ImportArgs {
     /// Add the rows to a list of this record, by its id
     #[arg(long, value_name = "ID", requires = "list")]
     into: Option<String>,
-    /// The list: participants, sessions, suggestions, milestones, signatories or policies
-    #[arg(long, requires = "into")]
+    /// The list: participants, sessions, suggestions, milestones, signatories or policies; without
+    /// --into, the MAP's [columns] record says which column names each row's record
+    #[arg(long)]
     list: Option<String>,
+    /// The sheet of a spreadsheet, where several hold data
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+    /// Store nothing, and propose a MAP from the file's headers and content
+    #[arg(long, conflicts_with = "map")]
+    suggest_map: bool,
     /// Say what would happen, and store nothing
     #[arg(long)]
     dry_run: bool,
@@ -60,9 +68,17 @@ pub(super) async fn run<H: Host>(
         list: args.list.unwrap_or_default(),
         dry_run: args.dry_run,
         keep_good: args.keep_good,
+        name: file_name(&args.file),
+        sheet: args.sheet.unwrap_or_default(),
+        suggest_map: args.suggest_map,
         // 0 for what has no length, such as a pipe.
         length: data.len(),
     };
+    if args.suggest_map {
+        let suggest = async |node: &Client| node.suggest_map(header, file).await;
+        let text = context.with_node(Plane::Private, suggest).await?;
+        return context.answer(&TextReply { text });
+    }
     let bar = progress_bar(data.len());
     let outcome = context
         .with_node(Plane::Private, async |node| {
@@ -71,7 +87,19 @@ pub(super) async fn run<H: Host>(
         })
         .await;
     bar.finish_and_clear();
-    context.answer(&ImportReply::new(outcome?, args.dry_run, args.keep_good))
+    let name = file_name(&args.file);
+    context.answer(&ImportReply::new(
+        name,
+        outcome?,
+        args.dry_run,
+        args.keep_good,
+    ))
+}
+
+/// Returns the last part of a path, as messages call the file.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn progress_bar(bytes: u64) -> ProgressBar {
@@ -95,6 +123,9 @@ fn show_progress(bar: &ProgressBar, step: ImportProgress) {
 /// What became of a file.
 #[derive(Debug, Serialize)]
 struct ImportReply {
+    file: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    sheet: String,
     read: u64,
     created: u64,
     updated: u64,
@@ -117,7 +148,7 @@ struct Rejected {
 }
 
 impl ImportReply {
-    fn new(outcome: wire::ImportOutcome, dry_run: bool, keep_good: bool) -> Self {
+    fn new(file: String, outcome: wire::ImportOutcome, dry_run: bool, keep_good: bool) -> Self {
         let rejected = |row: wire::RejectedRow| Rejected {
             line: row.line,
             column: row.column,
@@ -125,6 +156,8 @@ impl ImportReply {
             reason: row.reason,
         };
         Self {
+            file,
+            sheet: outcome.sheet,
             read: outcome.read,
             created: outcome.created,
             updated: outcome.updated,
@@ -140,8 +173,12 @@ impl ImportReply {
 
 impl Reply for ImportReply {
     fn human(&self) -> String {
+        let place = match self.sheet.as_str() {
+            "" => self.file.clone(),
+            sheet => format!("{}, sheet {sheet:?}", self.file),
+        };
         let mut text = format!(
-            "{} read: {} created, {} updated, {} unchanged, {} rejected.\n",
+            "{place}: {} read: {} created, {} updated, {} unchanged, {} rejected.\n",
             count(self.read, "row", "rows"),
             self.created,
             self.updated,
@@ -193,6 +230,7 @@ mod tests {
 
     fn reply(keep_good: bool) -> ImportReply {
         ImportReply::new(
+            "visits.csv".to_owned(),
             wire::ImportOutcome {
                 read: 2,
                 created: 1,
@@ -214,7 +252,7 @@ mod tests {
     fn json_has_the_fields_others_rely_on() {
         assert_eq!(
             serde_json::to_string(&reply(false)).expect("it is JSON"),
-            r#"{"read":2,"created":1,"updated":0,"unchanged":0,"rejected":[{"line":3,"column":"start_date","value":"soon","reason":"a date"}],"dropped_columns":["phone"],"warnings":[]}"#
+            r#"{"file":"visits.csv","read":2,"created":1,"updated":0,"unchanged":0,"rejected":[{"line":3,"column":"start_date","value":"soon","reason":"a date"}],"dropped_columns":["phone"],"warnings":[]}"#
         );
     }
 
@@ -224,5 +262,6 @@ mod tests {
         assert!(reply(false).human().contains("Nothing was stored"));
         assert!(reply(true).is_done());
         assert!(!reply(true).human().contains("Nothing was stored"));
+        assert!(reply(true).human().starts_with("visits.csv: 2 rows"));
     }
 }

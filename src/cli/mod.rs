@@ -31,6 +31,7 @@ mod release;
 mod report;
 mod serve;
 mod story;
+mod template;
 mod trace;
 mod verify;
 

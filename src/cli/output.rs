@@ -74,6 +74,17 @@ impl Output {
     }
 }
 
+/// Prints a file as it is.
+pub(super) fn print_file(bytes: &[u8]) -> Result<(), Failure> {
+    match print(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message = format!("the file could not be printed: {error}");
+            Err(Failure::new("output", message, "name a file with --out"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;

@@ -1,4 +1,4 @@
-//! `record import|add|list|show|edit|delete`.
+//! `record import|template|add|list|show|edit|delete`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,14 +9,17 @@ use super::failure::Failure;
 use super::host::Host;
 use super::import;
 use super::output::{Reply, count, printable, table};
+use super::template;
 use crate::model::Kind;
 use crate::wire;
 
 /// Commands about records.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RecordCommand {
-    /// Take in a CSV file; persons become pseudonyms, unmapped columns are dropped and named
+    /// Take in a file: CSV, XLSX, XLS or ODS; persons become pseudonyms, other columns are dropped
     Import(import::ImportArgs),
+    /// Print an empty table to fill in: the columns we understand, with one row as an example
+    Template(template::TemplateArgs),
     /// Add one record
     Add {
         /// Kind of record.
@@ -61,6 +64,7 @@ pub(super) async fn run<H: Host>(
 ) -> Result<u8, Failure> {
     let record = match command {
         RecordCommand::Import(args) => return import::run(args, context).await,
+        RecordCommand::Template(args) => return template::run(args, context).await,
         RecordCommand::List { kind, period } => return list(kind, period, context).await,
         RecordCommand::Add { kind, set } => {
             let request = wire::AddRecordRequest {

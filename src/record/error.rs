@@ -86,6 +86,15 @@ pub enum RecordError {
         /// What it should have been.
         asked: Kind,
     },
+    /// Nothing says which records the rows of a list belong to.
+    #[error(
+        "nothing says which records these {list} belong to: name one with --into, or say in the \
+         MAP which column holds the record's source_id: [columns] record = \"…\""
+    )]
+    NoRecordColumn {
+        /// The list.
+        list: List,
+    },
     /// Nothing says what the rows of a file are.
     #[error(
         "nothing says what the rows are: name it with --kind, or in the MAP: kind = \"training\""
@@ -95,8 +104,13 @@ pub enum RecordError {
     #[error(transparent)]
     Map(#[from] MapError),
     /// The file cannot be read as a table.
-    #[error("{0}")]
-    Sheet(#[from] super::import::SheetError),
+    #[error("{place}{error}")]
+    Sheet {
+        /// The file, and the sheet where it has sheets; may be empty.
+        place: String,
+        /// What is wrong.
+        error: super::import::SheetError,
+    },
     /// What is stored cannot be read back.
     #[error("stored record {id} cannot be read: {reason}; restore a backup")]
     Damaged {
@@ -108,6 +122,13 @@ pub enum RecordError {
     /// The private database failed.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+}
+
+impl From<super::import::SheetError> for RecordError {
+    fn from(error: super::import::SheetError) -> Self {
+        let place = String::new();
+        Self::Sheet { place, error }
+    }
 }
 
 fn names(kind: Kind) -> String {

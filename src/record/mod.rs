@@ -10,6 +10,7 @@
 //! - [`mod@edit`]: add, edit, delete, list.
 //! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
 //! - [`mod@tabulate`]: the numbers of a plan table.
+//! - [`template`]: an empty table to fill in.
 //!
 //! Invariants: a person's identifier is turned into a pseudonym before anything is stored; a
 //! column that is not asked for is dropped; nothing here is ever sent.
@@ -31,6 +32,7 @@ mod error;
 pub mod import;
 mod joint;
 pub mod tabulate;
+pub mod template;
 
 pub use bearing::{bears_on, mark};
 pub use book::{Book, Change, Space, each, show};
@@ -38,7 +40,7 @@ pub use codes::CodeLists;
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
-pub use import::{ImportOutcome, ImportRequest, Rejection, import, kind_of};
+pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of, suggest};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};
 pub use tabulate::{Counting, TableRequest, tabulate};

@@ -47,8 +47,14 @@ pub struct Money {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadValue {
     /// Longer than any field.
-    #[error("longer than {MAX_TEXT} bytes")]
+    #[error("longer than {MAX_TEXT} bytes; shorten it")]
     Long,
+    /// A character nobody types, which may stop whatever reads it next.
+    #[error("holds the control character U+{:04X}; remove it", u32::from(*.character))]
+    Control {
+        /// The character.
+        character: char,
+    },
     /// Not a calendar day between 1900 and 2399.
     #[error("not a date; write it as 2018-03-31")]
     Date,
@@ -127,6 +133,11 @@ impl Type {
     pub fn parse(self, text: &str, reader: Reader<'_>) -> Result<Value, BadValue> {
         if text.len() > MAX_TEXT {
             return Err(BadValue::Long);
+        }
+        // Line ends and tabs are typed, in cells of several lines.
+        let is_typed = |c: &char| matches!(c, '\n' | '\r' | '\t');
+        if let Some(character) = text.chars().find(|c| c.is_control() && !is_typed(c)) {
+            return Err(BadValue::Control { character });
         }
         match self {
             Self::Code(list) => find_code(list, text, reader.codes).map(Value::Code),
@@ -441,6 +452,9 @@ mod tests {
         check(TRAINING, Field::Attended, "-1", None);
         check(TRAINING, Field::Attended, "1.0", None);
         check(TRAINING, Field::JointId, "k7-mango", Some("K7-MANGO"));
+        check(TRAINING, Field::Notes, "two\nlines", Some("two\nlines"));
+        check(TRAINING, Field::Notes, "a\0b", None);
+        check(TRAINING, Field::Notes, "\u{85}", None);
         check(PROJECT, Field::Budget, "12000.50", Some("12000.50"));
         check(PROJECT, Field::Budget, "12,000", None);
         check(PROJECT, Field::Budget, "1.", None);

@@ -120,6 +120,8 @@ macro_rules! calls {
 calls! {
     /// Adds one record.
     add_record = records.add(AddRecordRequest) -> AddRecordResponse;
+    /// Returns an empty table to fill in.
+    record_template = records.template(TemplateRequest) -> TemplateResponse;
     /// Changes fields of one record.
     edit_record = records.edit(EditRecordRequest) -> EditRecordResponse;
     /// Deletes one record.
@@ -215,8 +217,35 @@ impl Client {
         &self,
         header: wire::ImportHeader,
         file: impl AsyncRead + Unpin,
-        mut progress: impl FnMut(ImportProgress),
+        progress: impl FnMut(ImportProgress),
     ) -> Result<wire::ImportOutcome, CallError> {
+        match self.send_file(header, file, progress).await? {
+            import_response::Part::Outcome(outcome) => Ok(outcome),
+            _ => Err(unanswered()),
+        }
+    }
+
+    /// Sends a file and returns the MAP that is proposed for it.
+    ///
+    /// # Errors
+    /// As [`Self::import_records`].
+    pub async fn suggest_map(
+        &self,
+        header: wire::ImportHeader,
+        file: impl AsyncRead + Unpin,
+    ) -> Result<String, CallError> {
+        match self.send_file(header, file, |_| {}).await? {
+            import_response::Part::SuggestedMap(text) => Ok(text),
+            _ => Err(unanswered()),
+        }
+    }
+
+    async fn send_file(
+        &self,
+        header: wire::ImportHeader,
+        file: impl AsyncRead + Unpin,
+        mut progress: impl FnMut(ImportProgress),
+    ) -> Result<import_response::Part, CallError> {
         let (parts, queue) = mpsc::channel(4);
         let sent = AtomicU64::new(0);
         let feed = feed(parts, header, file, &sent);
@@ -230,19 +259,23 @@ impl Client {
                 progress(ImportProgress::Sent(sent.load(Ordering::Relaxed)));
                 match answer.part {
                     Some(import_response::Part::Rows(rows)) => progress(ImportProgress::Rows(rows)),
-                    Some(import_response::Part::Outcome(outcome)) => return Ok(outcome),
+                    Some(last) => return Ok(last),
                     None => {}
                 }
             }
-            Err(CallError::from(tonic::Status::internal(
-                "the node ended the import without saying what became of it",
-            )))
+            Err(unanswered())
         };
         tokio::select! {
-            outcome = answer => outcome,
+            last = answer => last,
             error = feed => Err(CallError::file(&error)),
         }
     }
+}
+
+fn unanswered() -> CallError {
+    CallError::from(tonic::Status::internal(
+        "the node ended the import without saying what became of it",
+    ))
 }
 
 /// Sends the header, the file and its end. Only a failure to read ends it: after the end it rests,
@@ -385,6 +418,13 @@ mod tests {
             _: Request<wire::ShowRecordRequest>,
         ) -> Result<Response<wire::ShowRecordResponse>, Status> {
             Err(Status::unimplemented("show"))
+        }
+
+        async fn template(
+            &self,
+            _: Request<wire::TemplateRequest>,
+        ) -> Result<Response<wire::TemplateResponse>, Status> {
+            Err(Status::unimplemented("template"))
         }
     }
 

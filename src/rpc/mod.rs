@@ -41,6 +41,7 @@ pub mod tls;
 pub use caller::{Caller, PeerIdentity};
 pub use client::{CallError, Client};
 pub use limits::Limits;
+pub use services::record_template;
 pub use tls::{OwnCert, TrustSource};
 
 /// The longest message any service reads or writes, in bytes. Every service sets it as both its

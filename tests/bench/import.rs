@@ -24,7 +24,7 @@ pub(crate) fn run() {
         [
             &mut || {
                 let plane = Plane::new();
-                let (took, outcome) = Took::of(|| plane.import(&file));
+                let (took, outcome) = Took::of(|| plane.import(file.as_bytes()));
                 assert_eq!(outcome.created, ROWS as u64);
                 took
             },
@@ -80,7 +80,7 @@ type Rows = Vec<(u8, Vec<u8>, Vec<u8>)>;
 /// Returns every key and value an import of the file writes.
 fn written_by(file: &str) -> Rows {
     let plane = Plane::new();
-    plane.import(file);
+    plane.import(file.as_bytes());
     let rows = |space| {
         plane.store.scan(space, &[]).map(move |row| {
             let (key, value) = row.expect("a row");

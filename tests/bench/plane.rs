@@ -6,7 +6,9 @@ use std::path::Path;
 use counterfoil::charter::Policy;
 use counterfoil::charter::policy::CodeList;
 use counterfoil::model::{Kind, MemberId};
-use counterfoil::record::{CodeLists, Desk, ImportOutcome, ImportRequest, RecordKeys, import};
+use counterfoil::record::{
+    CodeLists, Desk, ImportOutcome, ImportRequest, RecordKeys, Target, import,
+};
 use counterfoil::store::{DataKey, PrivateStore, Purpose, os_entropy};
 use tempfile::TempDir;
 
@@ -38,7 +40,7 @@ impl Plane {
     }
 
     /// Imports a file of trainings, whole.
-    pub(crate) fn import(&self, file: &str) -> ImportOutcome {
+    pub(crate) fn import(&self, file: &[u8]) -> ImportOutcome {
         let mut random = |buffer: &mut [u8]| os_entropy(buffer).expect("randomness");
         let mut desk = Desk {
             member: &self.member,
@@ -48,9 +50,11 @@ impl Plane {
             random: &mut random,
         };
         let request = ImportRequest {
-            file: file.as_bytes(),
+            name: "",
+            file,
+            sheet: None,
             kind: Kind::Training,
-            into: None,
+            target: Target::Records,
             map: None,
             dry_run: false,
             keep_good: false,

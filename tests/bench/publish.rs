@@ -19,7 +19,7 @@ const ROUNDS: usize = 3;
 
 pub(crate) fn run() {
     let plane = Plane::new();
-    plane.import(&trainings(ROWS));
+    plane.import(trainings(ROWS).as_bytes());
     let policy = Policy::default_plan();
     let countries = ["TH", "VN", "ID"].map(str::to_owned);
     let terms = Terms {

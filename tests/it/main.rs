@@ -8,6 +8,7 @@ mod outside;
 mod record;
 mod release;
 mod report;
+mod samples;
 mod shared;
 mod socket;
 mod store;

@@ -5,8 +5,8 @@ use std::path::Path;
 use counterfoil::charter::policy::Of;
 use counterfoil::model::{Axis, Dimension, Kind, Measure, MemberId, Period, Tally, dimension};
 use counterfoil::record::{
-    CodeLists, Desk, ImportOutcome, ImportRequest, List, Record, RecordKeys, TableRequest, add,
-    each, import, tabulate,
+    CodeLists, Desk, ImportOutcome, ImportRequest, List, Record, RecordKeys, TableRequest, Target,
+    add, each, import, tabulate,
 };
 use counterfoil::store::{DataKey, PrivateStore, Purpose, os_entropy};
 use serde_json::Value;
@@ -86,9 +86,11 @@ fn count(
 
 fn records_of(kind: Kind, file: &[u8], map: &'static str) -> ImportRequest<'static> {
     ImportRequest {
+        name: "",
         file: file.to_vec().leak(),
+        sheet: None,
         kind,
-        into: None,
+        target: Target::Records,
         map: Some(map),
         dry_run: false,
         keep_good: false,
@@ -205,7 +207,7 @@ fn one_letter_in_two_languages_has_each_signatory_once() {
         file.replacen("country", "country as written", 1)
     };
     let into = |file: &str| ImportRequest {
-        into: Some((letter.id, List::Signatories)),
+        target: Target::List(letter.id, List::Signatories),
         ..records_of(Kind::AdvocacyAction, file.as_bytes(), map)
     };
     let outcome = plane.import(into(&read("2020-04-30_letter_en_signatories.csv")));
@@ -243,7 +245,7 @@ fn a_country_that_is_not_in_m49_needs_a_human() {
     let map = "[columns]\nname = \"organisation\"\n[values.scope]\n\
                international_or_regional = \"international\"\n";
     let mut request = ImportRequest {
-        into: Some((letter.id, List::Signatories)),
+        target: Target::List(letter.id, List::Signatories),
         ..records_of(Kind::AdvocacyAction, &file, map)
     };
     let outcome = plane.import(request);
@@ -266,7 +268,7 @@ fn submissions_with_old_line_ends_are_read_whole() {
     let consultation = plane.add(Kind::Consultation, &settings);
     let map = "[columns]\ntext = \"summary\"\n[constants]\nmade = \"2018-07-27\"\n";
     let request = ImportRequest {
-        into: Some((consultation.id, List::Suggestions)),
+        target: Target::List(consultation.id, List::Suggestions),
         ..records_of(Kind::Consultation, &file, map)
     };
     assert_eq!(counts(&plane.import(request)), (185, 0, 0, 0));
@@ -294,7 +296,7 @@ fn a_letter_of_two_members_is_counted_by_its_lead_alone() {
             .expect("a code")
             .to_owned();
         let request = ImportRequest {
-            into: Some((letter.id, List::Signatories)),
+            target: Target::List(letter.id, List::Signatories),
             map: None,
             ..records_of(Kind::AdvocacyAction, file.as_bytes(), "")
         };
@@ -342,7 +344,7 @@ fn markers_of_persons_and_dropped_columns_are_on_no_disk() {
     );
     let file = b"person,name,gender\nMARKER-person,MARKER-name,woman\n";
     let request = ImportRequest {
-        into: Some((training.id, List::Participants)),
+        target: Target::List(training.id, List::Participants),
         map: None,
         ..records_of(Kind::Training, file, "")
     };

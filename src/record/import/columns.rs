@@ -1,39 +1,39 @@
 //! Which column gives which field, and one row's cells read into fields.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::dates::{BadDate, DateColumn};
-use super::map::{Map, Wide};
-use super::sheet::{Sheet, SheetError, SheetRow};
-use crate::record::RecordError;
+use super::map::{Map, Wide, WideCell};
+use super::sheet::{Beyond, CellKind, Sheet, SheetError, SheetRow, Wanted, normal, position};
 use crate::record::entry::{Fields, misfit};
-use crate::record::schema::{Column, Field, List, Shape, Type};
+use crate::record::schema::{Column, Field, List, POLICY_STATUSES, Shape, Type};
 use crate::record::value::{BadValue, Reader, Value};
 
 /// The columns of one file as far as we keep them.
 pub(super) struct Columns<'a> {
     shape: Shape,
-    map: &'a Map,
-    headers: &'a [String],
-    bound: Vec<Bound>,
+    pub(super) map: &'a Map,
+    sheet: &'a Sheet<'a>,
+    pub(super) bound: Vec<Bound>,
     wide: Vec<WideColumn<'a>>,
-    /// Headers of the columns that are not kept.
-    pub(super) dropped: Vec<String>,
+    /// The column that names the record a row belongs to.
+    record: Option<usize>,
 }
 
-/// One column that gives a field.
-struct Bound {
-    column: &'static Column,
-    at: usize,
+/// One column that gives a field, or several that give a text together.
+pub(super) struct Bound {
+    pub(super) column: &'static Column,
+    pub(super) at: Vec<usize>,
     /// What its dates look like, where it holds dates.
-    dates: DateColumn,
+    pub(super) dates: DateColumn,
 }
 
-/// One column of a yes/no matrix.
+/// One column that makes rows of a list.
 struct WideColumn<'a> {
     list: List,
     at: usize,
-    code: &'a str,
+    cell: &'a WideCell,
     rule: &'a Wide,
 }
 
@@ -41,8 +41,10 @@ struct WideColumn<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) fields: Fields,
-    /// Rows of lists that its yes/no columns make.
+    /// Rows of lists that its columns make.
     pub(super) wide: BTreeMap<List, Vec<Fields>>,
+    /// The `source_id` of the record it belongs to.
+    pub(super) record: Option<String>,
 }
 
 /// Why a row was refused, and which cell is to blame.
@@ -54,6 +56,22 @@ pub(super) struct BadCell {
     pub(super) reason: Option<String>,
 }
 
+/// What stands between cells that make one text.
+const BETWEEN: &str = " / ";
+
+/// Returns what a shape and a MAP ask of a file.
+pub(super) fn wanted(shape: Shape, map: &Map) -> Wanted {
+    let wide = map.wide.values().flat_map(|wide| wide.columns.keys());
+    let named = map
+        .columns
+        .values()
+        .flatten()
+        .chain(wide)
+        .chain(&map.record);
+    let is_given = |field| map.columns.contains_key(&field) || map.constants.contains_key(&field);
+    Wanted::without(shape, named.cloned().collect(), &is_given)
+}
+
 impl<'a> Columns<'a> {
     /// Binds the columns of a sheet: those the MAP names, then those called like a field.
     pub(super) fn bind(
@@ -61,57 +79,67 @@ impl<'a> Columns<'a> {
         sheet: &'a Sheet<'_>,
         map: &'a Map,
     ) -> Result<Self, SheetError> {
-        let headers = &sheet.headers;
         let mut bound = Vec::new();
         for column in shape.columns() {
             let at = match map.columns.get(&column.field) {
-                Some(header) => Some(find_named(headers, column.field.as_str(), header)?),
-                None if map.constants.contains_key(&column.field) => None,
-                None => find_ours(headers, column.field)?,
+                Some(headers) => {
+                    let find = |header: &String| find_named(sheet, column.field.as_str(), header);
+                    headers.iter().map(find).collect::<Result<Vec<_>, _>>()?
+                }
+                None if map.constants.contains_key(&column.field) => Vec::new(),
+                None => find_ours(sheet, column.field)?.into_iter().collect(),
             };
-            bound.extend(at.map(|at| Bound {
-                column,
-                at,
-                dates: DateColumn::default(),
-            }));
+            if !at.is_empty() {
+                bound.push(Bound {
+                    column,
+                    at,
+                    dates: DateColumn::default(),
+                });
+            }
         }
-        let wide = bind_wide(headers, map)?;
-        let used = |at: usize| bound.iter().any(|b| b.at == at) || wide.iter().any(|w| w.at == at);
-        let named = |at: usize, header: &String| match header.is_empty() {
-            true => format!("column {}", at + 1),
-            false => header.clone(),
-        };
-        let dropped = headers.iter().enumerate();
-        let dropped = dropped
-            .filter(|(at, _)| !used(*at))
-            .map(|(at, h)| named(at, h));
+        let record = map.record.as_ref();
+        let record = record.map(|header| find_named(sheet, super::map::RECORD, header));
         let columns = Self {
             shape,
             map,
-            headers,
-            dropped: dropped.collect(),
+            sheet,
             bound,
-            wide,
+            wide: bind_wide(sheet, map)?,
+            record: record.transpose()?,
         };
         columns.complete().map(|()| columns)
     }
 
-    fn complete(&self) -> Result<(), SheetError> {
+    /// Checks that what every row needs is given.
+    pub(super) fn complete(&self) -> Result<(), SheetError> {
         let given = |field| {
             self.map.constants.contains_key(&field)
                 || self.bound.iter().any(|b| b.column.field == field)
         };
+        let row = self.sheet.header;
         if self.bound.is_empty() {
-            return Err(SheetError::NoneOfOurs {
-                accepted: self.shape.field_names(),
-            });
+            let accepted = self.shape.field_names();
+            return Err(SheetError::NoneOfOurs { row, accepted });
         }
         match self.shape.columns().find(|c| c.required && !given(c.field)) {
             Some(column) => Err(SheetError::NothingGives {
                 field: column.field,
+                row,
             }),
             None => Ok(()),
         }
+    }
+
+    /// Returns whether the MAP says which record each row belongs to.
+    pub(super) const fn names_records(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Returns whether anything is taken from a column.
+    pub(super) fn uses(&self, at: usize) -> bool {
+        self.bound.iter().any(|b| b.at.contains(&at))
+            || self.wide.iter().any(|w| w.at == at)
+            || self.record == Some(at)
     }
 
     /// Returns the fields the file speaks about: an import that finds a record again changes
@@ -126,131 +154,147 @@ impl<'a> Columns<'a> {
             .chain(person)
     }
 
-    /// Reads every date once, so that each column's order of day and month is known before a row
-    /// is kept, and returns the questions that stay open.
-    pub(super) fn survey(&mut self, sheet: &Sheet<'_>) -> Result<Vec<(u64, BadCell)>, RecordError> {
-        let is_date = |b: &Bound| b.column.holds == Type::Date;
-        if !self.map.dates.formats.is_empty() || !self.bound.iter().any(is_date) {
-            return Ok(Vec::new());
+    /// Returns the text of a field in a row, or `None` where it is not known.
+    pub(super) fn known<'t>(&self, bound: &Bound, row: &SheetRow<'t>) -> Option<Cow<'t, str>> {
+        let field = bound.column.field;
+        if let [at] = bound.at[..] {
+            return known(self.map, field, row.cell(at)).map(Cow::Borrowed);
         }
-        let map = self.map;
-        sheet.each_row(&mut |row| {
-            for bound in self.bound.iter_mut().filter(|b| is_date(b)) {
-                let field = bound.column.field;
-                let mapped = |text: &&str| {
-                    map.values
-                        .get(&field)
-                        .is_some_and(|v| v.contains_key(*text))
-                };
-                let text = known(map, field, row.cell(bound.at));
-                if let Some(text) = text.filter(|text| !mapped(text)) {
-                    bound.dates.see(row.line, text);
-                }
-            }
-            Ok(())
-        })?;
-        let asked = |bound: &Bound| {
-            let question = bound.dates.question()?;
-            let cell = BadCell {
-                column: self.headers[bound.at].clone(),
-                value: question.value,
-                reason: Some(question.reason),
-            };
-            Some((question.line, cell))
-        };
-        Ok(self.bound.iter().filter_map(asked).collect())
+        let cells = bound.at.iter().map(|at| row.cell(*at));
+        let said: Vec<_> = cells
+            .filter_map(|cell| known(self.map, field, cell))
+            .collect();
+        (!said.is_empty()).then(|| Cow::Owned(said.join(BETWEEN)))
     }
 
     /// Reads one row.
     pub(super) fn read(&self, row: &SheetRow<'_>, reader: Reader<'_>) -> Result<Said, BadCell> {
-        if row.stray(self.headers.len()).is_some() {
+        let width = self.sheet.headers.len();
+        if row.beyond(width) == Beyond::Stray {
             return Err(BadCell {
-                column: format!("column {}", self.headers.len() + 1),
+                column: self.sheet.place(width),
                 // Whatever slipped there may be a name.
                 value: HIDDEN.to_owned(),
                 reason: Some("there are more cells than headers".to_owned()),
             });
         }
+        if let Some(at) = row.too_long() {
+            return Err(self.fault(at, row));
+        }
         let mut fields = self.map.constants.clone();
         for bound in &self.bound {
-            if let Some(text) = known(self.map, bound.column.field, row.cell(bound.at)) {
-                let value = self.value(bound, text, reader)?;
+            if let Some(at) = bound.at.iter().find(|at| row.kind(**at).fault().is_some()) {
+                return Err(self.fault(*at, row));
+            }
+            if let Some(text) = self.known(bound, row) {
+                let value = self.value(bound, &text, row.kind(bound.at[0]), reader)?;
                 fields.insert(bound.column.field, value);
             }
         }
         if self.shape == Shape::List(List::Signatories) {
             hide_individual(&mut fields, reader);
         }
-        match misfit(self.shape, &fields) {
-            Some(misfit) => Err(self.bad(misfit.field, row, misfit.reason)),
-            None => Ok(Said {
-                fields,
-                wide: self.wide_rows(row),
-            }),
+        if let Some(misfit) = misfit(self.shape, &fields) {
+            return Err(self.bad(misfit.field, row, misfit.reason));
+        }
+        let wide = self.wide_rows(row, &fields)?;
+        let record = self.record.map(|at| row.cell(at).to_owned());
+        Ok(Said {
+            fields,
+            wide,
+            record,
+        })
+    }
+
+    /// Blames a cell for what it is, not for what it says.
+    fn fault(&self, at: usize, row: &SheetRow<'_>) -> BadCell {
+        let bound = self.bound.iter().find(|b| b.at.contains(&at));
+        let value = match (row.kind(at), bound) {
+            // How it begins may be a name.
+            (CellKind::TooLong, _) | (_, None) => HIDDEN.to_owned(),
+            (_, Some(bound)) => self.shown(bound.column, row.cell(at)),
+        };
+        BadCell {
+            column: self.sheet.column_name(at),
+            value,
+            reason: row.kind(at).fault().map(str::to_owned),
         }
     }
 
     /// Blames the column that gives a field.
     pub(super) fn bad(&self, field: Field, row: &SheetRow<'_>, reason: &str) -> BadCell {
         let bound = self.bound.iter().find(|b| b.column.field == field);
+        let text = bound.map(|b| (b, self.known(b, row).unwrap_or_default()));
         BadCell {
-            column: bound.map_or_else(|| field.to_string(), |b| self.headers[b.at].clone()),
-            value: bound.map_or_else(String::new, |b| self.shown(b.column, row.cell(b.at))),
+            column: bound.map_or_else(|| field.to_string(), |b| self.name(b)),
+            value: text.map_or_else(String::new, |(b, text)| self.shown(b.column, &text)),
             reason: Some(reason.to_owned()),
         }
     }
 
-    fn value(&self, bound: &Bound, text: &str, reader: Reader<'_>) -> Result<Value, BadCell> {
+    /// Blames the column that names the record a row belongs to.
+    pub(super) fn bad_record(&self, row: &SheetRow<'_>, reason: &str) -> BadCell {
+        let at = self.record.unwrap_or_default();
+        BadCell {
+            column: self.sheet.column_name(at),
+            value: row.cell(at).chars().take(80).collect(),
+            reason: Some(reason.to_owned()),
+        }
+    }
+
+    /// Returns how the columns of a field are called.
+    pub(super) fn name(&self, bound: &Bound) -> String {
+        let names = bound.at.iter().map(|at| self.sheet.column_name(*at));
+        names.collect::<Vec<_>>().join(BETWEEN)
+    }
+
+    fn value(
+        &self,
+        bound: &Bound,
+        text: &str,
+        kind: CellKind,
+        reader: Reader<'_>,
+    ) -> Result<Value, BadCell> {
         let ours = self.our_spelling(bound.column, text);
         let read = match bound.column.holds {
             // What the MAP itself puts in is ISO and was checked with it.
             Type::Date if ours == text => {
-                let day = bound.dates.read(&ours, &self.map.dates);
-                day.map(Value::Date).map_err(|bad| match bad {
-                    BadDate::Asked => None,
-                    BadDate::Value(bad) => Some(bad.to_string()),
-                    BadDate::Formats(formats) => {
-                        Some(format!("fits none of the MAP's formats: {formats}"))
-                    }
-                })
+                let day = bound.dates.read(&ours, kind, &self.map.dates);
+                day.map(Value::Date).map_err(explain_date)
             }
             holds => holds
                 .parse(&ours, reader)
-                .map_err(|bad| Some(self.explain(bound, &bad))),
+                .map_err(|bad| Some(explain(bound, &bad))),
         };
         read.map_err(|reason| BadCell {
-            column: self.headers[bound.at].clone(),
+            column: self.name(bound),
             value: self.shown(bound.column, text),
             reason,
         })
     }
 
-    fn explain(&self, bound: &Bound, bad: &BadValue) -> String {
-        match bad {
-            BadValue::Code { .. } => {
-                let field = bound.column.field;
-                format!("{bad}; or say in the MAP what it stands for: [values.{field}]")
-            }
-            _ => bad.to_string(),
-        }
+    /// Returns whether the MAP replaces a text of a field.
+    pub(super) fn is_mapped(&self, field: Field, text: &str) -> bool {
+        let values = self.map.values.get(&field);
+        values.is_some_and(|values| values.contains_key(&*plain(text)))
     }
 
     /// Puts the MAP's spelling in place of theirs: of the whole cell, else of each part.
-    fn our_spelling(&self, column: &Column, text: &str) -> String {
+    fn our_spelling<'t>(&self, column: &Column, text: &'t str) -> Cow<'t, str> {
         let Some(ours) = self.map.values.get(&column.field) else {
-            return text.to_owned();
+            return Cow::Borrowed(text);
         };
-        let lookup = |theirs: &str| ours.get(theirs).map(String::as_str);
+        let lookup = |theirs: &str| ours.get(&*plain(theirs)).cloned();
         if let Some(our) = lookup(text) {
-            return our.to_owned();
+            return Cow::Owned(our);
         }
         match column.holds {
             Type::CodeList(_) | Type::Places => {
                 let parts = text.split(';').map(str::trim);
-                let parts: Vec<_> = parts.map(|part| lookup(part).unwrap_or(part)).collect();
-                parts.join(";")
+                let ours = parts.map(|part| lookup(part).unwrap_or_else(|| part.to_owned()));
+                Cow::Owned(ours.collect::<Vec<_>>().join(";"))
             }
-            _ => text.to_owned(),
+            _ => Cow::Borrowed(text),
         }
     }
 
@@ -262,24 +306,87 @@ impl<'a> Columns<'a> {
         text.chars().take(80).collect()
     }
 
-    fn wide_rows(&self, row: &SheetRow<'_>) -> BTreeMap<List, Vec<Fields>> {
+    fn wide_rows(
+        &self,
+        row: &SheetRow<'_>,
+        fields: &Fields,
+    ) -> Result<BTreeMap<List, Vec<Fields>>, BadCell> {
         let mut rows: BTreeMap<List, Vec<Fields>> = BTreeMap::new();
         for wide in &self.wide {
+            if row.kind(wide.at).fault().is_some() {
+                return Err(self.fault(wide.at, row));
+            }
             let listed = rows.entry(wide.list).or_default();
             let cell = row.cell(wide.at);
-            if wide.rule.yes.iter().any(|yes| yes.trim() == cell) {
-                listed.push(Fields::from([
-                    (Field::Code, Value::Code(wide.code.to_owned())),
-                    (Field::Status, Wide::status()),
-                ]));
+            match wide.cell {
+                WideCell::Policy(code) if wide.rule.yes.iter().any(|yes| yes == cell) => {
+                    listed.push(policy(code));
+                }
+                WideCell::Policy(_) => {}
+                WideCell::Session(day) => {
+                    let read = session(*day, cell, fields).map_err(|bad| BadCell {
+                        column: self.sheet.column_name(wide.at),
+                        value: cell.chars().take(80).collect(),
+                        reason: Some(bad.to_string()),
+                    })?;
+                    listed.extend(read);
+                }
             }
         }
-        rows
+        Ok(rows)
     }
 }
 
 /// What is shown in place of a value that may name a person.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// Returns the row of a policy whose column says yes.
+fn policy(code: &str) -> Fields {
+    debug_assert!(POLICY_STATUSES.contains(&"in_use"));
+    Fields::from([
+        (Field::Code, Value::Code(code.to_owned())),
+        (Field::Status, Value::Code("in_use".to_owned())),
+    ])
+}
+
+/// Returns the row of a day of the training; none where nobody wrote how many came.
+fn session(day: u16, cell: &str, fields: &Fields) -> Result<Option<Fields>, BadValue> {
+    let Some(Value::Date(start)) = fields.get(&Field::Start) else {
+        return Ok(None);
+    };
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let attended = Type::Count.decode(cell)?;
+    let later = jiff::Span::new().days(i64::from(day) - 1);
+    let date = start.checked_add(later).map_err(|_| BadValue::Date)?;
+    Ok(Some(Fields::from([
+        (Field::Date, Value::Date(date)),
+        (Field::Attended, attended),
+    ])))
+}
+
+fn explain(bound: &Bound, bad: &BadValue) -> String {
+    match bad {
+        BadValue::Code { .. } => {
+            let field = bound.column.field;
+            format!("{bad}; or say in the MAP what it stands for: [values.{field}]")
+        }
+        _ => bad.to_string(),
+    }
+}
+
+fn explain_date(bad: BadDate) -> Option<String> {
+    match bad {
+        BadDate::Asked => None,
+        BadDate::Value(bad) => Some(bad.to_string()),
+        BadDate::Number => Some(
+            "a number, not a date; format the column as dates, or write it as 2018-03-31"
+                .to_owned(),
+        ),
+        BadDate::Formats(formats) => Some(format!("fits none of the MAP's formats: {formats}")),
+    }
+}
 
 /// Keeps an individual signatory as a pseudonym: only organisations have names here.
 fn hide_individual(fields: &mut Fields, reader: Reader<'_>) {
@@ -303,50 +410,69 @@ fn known<'t>(map: &Map, field: Field, text: &'t str) -> Option<&'t str> {
     (!text.is_empty() && !is_missing).then_some(text)
 }
 
-/// Finds the one column with a header, exactly as the MAP writes it.
-fn find_named(headers: &[String], field: &str, header: &str) -> Result<usize, SheetError> {
-    match only(headers, header, |h| h == header)? {
-        Some(at) => Ok(at),
-        None => Err(SheetError::NoColumn {
-            field: field.to_owned(),
-            header: header.to_owned(),
-            there: headers.join(", ").chars().take(400).collect(),
-        }),
+/// Writes a text with single blanks, as a MAP's values are kept.
+fn plain(text: &str) -> Cow<'_, str> {
+    let is_plain = text.is_ascii() && !text.contains("  ") && !text.contains(['\n', '\r', '\t']);
+    match is_plain {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(normal(text)),
     }
 }
 
+/// Finds the one column with a header, an HXL tag or a place, exactly as the MAP writes it.
+fn find_named(sheet: &Sheet<'_>, field: &str, header: &str) -> Result<usize, SheetError> {
+    let by_header = only(sheet, header, &sheet.headers, &|h| h == header)?;
+    if let Some(at) = by_header {
+        return Ok(at);
+    }
+    if let Some(at) = only(sheet, header, &sheet.tags, &|tag| tag == header)? {
+        return Ok(at);
+    }
+    if let Some(at) = position(header).filter(|at| *at < sheet.headers.len()) {
+        return Ok(at);
+    }
+    let names = sheet.headers.iter().filter(|header| !header.is_empty());
+    let names: Vec<_> = names.map(String::as_str).collect();
+    Err(SheetError::NoColumn {
+        field: field.to_owned(),
+        header: header.to_owned(),
+        row: sheet.header,
+        there: names.join(", ").chars().take(400).collect(),
+    })
+}
+
 /// Finds the one column that is called like a field, without regard to case.
-fn find_ours(headers: &[String], field: Field) -> Result<Option<usize>, SheetError> {
-    only(headers, field.as_str(), |header| {
+fn find_ours(sheet: &Sheet<'_>, field: Field) -> Result<Option<usize>, SheetError> {
+    only(sheet, field.as_str(), &sheet.headers, &|header| {
         header.eq_ignore_ascii_case(field.as_str())
     })
 }
 
 fn only(
-    headers: &[String],
+    sheet: &Sheet<'_>,
     wanted: &str,
-    is_it: impl Fn(&str) -> bool,
+    names: &[String],
+    is_it: &dyn Fn(&str) -> bool,
 ) -> Result<Option<usize>, SheetError> {
-    let mut found = headers
-        .iter()
-        .enumerate()
-        .filter(|(_, header)| is_it(header));
+    let mut found = names.iter().enumerate().filter(|(_, name)| is_it(name));
     match (found.next(), found.next()) {
-        (Some(_), Some(_)) => Err(SheetError::TwoColumns {
+        (Some((first, _)), Some((second, _))) => Err(SheetError::TwoColumns {
             header: wanted.to_owned(),
+            first: sheet.place(first),
+            second: sheet.place(second),
         }),
         (first, _) => Ok(first.map(|(at, _)| at)),
     }
 }
 
-fn bind_wide<'a>(headers: &[String], map: &'a Map) -> Result<Vec<WideColumn<'a>>, SheetError> {
+fn bind_wide<'a>(sheet: &Sheet<'_>, map: &'a Map) -> Result<Vec<WideColumn<'a>>, SheetError> {
     let mut bound = Vec::new();
     for (list, rule) in &map.wide {
-        for (header, code) in &rule.columns {
+        for (header, cell) in &rule.columns {
             bound.push(WideColumn {
                 list: *list,
-                at: find_named(headers, list.as_str(), header)?,
-                code,
+                at: find_named(sheet, list.as_str(), header)?,
+                cell,
                 rule,
             });
         }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::fmt::strtime::BrokenDownTime;
 
 use super::map::{Calendar, Dates};
+use super::sheet::CellKind;
 use crate::record::value::{BadValue, parse_date, plausible};
 
 /// Years between the Buddhist and the Gregorian calendar, as used in Thailand since 1941.
@@ -34,6 +35,8 @@ pub(super) enum BadDate {
     Value(BadValue),
     /// The whole column waits for an answer.
     Asked,
+    /// A plain number of a spreadsheet.
+    Number,
     /// Fits none of the MAP's formats.
     Formats(String),
 }
@@ -70,10 +73,14 @@ impl DateColumn {
         })
     }
 
-    /// Reads one value of a column that has been seen whole.
-    pub(super) fn read(&self, text: &str, rules: &Dates) -> Result<Date, BadDate> {
-        if !rules.formats.is_empty() {
-            return by_formats(text, rules);
+    /// Reads one value of a column that has been seen whole. What a spreadsheet itself holds as a
+    /// date needs no format.
+    pub(super) fn read(&self, text: &str, kind: CellKind, rules: &Dates) -> Result<Date, BadDate> {
+        match kind {
+            CellKind::Number => return Err(BadDate::Number),
+            CellKind::Date => {}
+            _ if !rules.formats.is_empty() => return by_formats(text, rules),
+            _ => {}
         }
         let (year, month, day) = match numbers(text) {
             None => return parse_date(text).map_err(BadDate::Value),
@@ -169,7 +176,8 @@ mod tests {
     fn read(values: &[&str], rules: &Dates) -> Result<Vec<Date>, BadDate> {
         let mut column = DateColumn::default();
         values.iter().for_each(|text| column.see(2, text));
-        values.iter().map(|text| column.read(text, rules)).collect()
+        let read = |text: &&str| column.read(text, CellKind::Text, rules);
+        values.iter().map(read).collect()
     }
 
     fn rules(formats: &[&str], calendar: Option<Calendar>) -> Dates {

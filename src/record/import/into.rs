@@ -1,5 +1,6 @@
 //! A good row becomes a record, or a row of a list.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
@@ -8,17 +9,20 @@ use super::columns::Said;
 use super::tray::{Identity, Tray};
 use crate::model::Kind;
 use crate::record::book::{self, Book, Origin};
-use crate::record::edit::{Desk, row_key};
+use crate::record::edit::{Desk, row_key, source_id_key};
 use crate::record::entry::{Fields, MAX_RECORD, Record, Row, misfit};
 use crate::record::error::RecordError;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::{Field, List, Shape, lists_of};
+use crate::record::value::Value;
 
 /// What became of a good row.
 pub(super) enum Verdict {
     Created,
     Updated,
     Unchanged,
+    /// The record it names is not there.
+    NoRecord,
     /// It does not fit what is already stored.
     Misfit(Field, &'static str),
 }
@@ -128,13 +132,16 @@ pub(super) struct IntoList {
     repeated: u64,
     /// The fields the file speaks about; others stay as they are.
     owned: Vec<Field>,
+    /// Whether any row is new or says something new.
+    is_changed: bool,
 }
 
 impl IntoList {
     pub(super) fn open(
         book: &dyn Book,
         asked: Kind,
-        (id, list): (Uuid, List),
+        id: Uuid,
+        list: List,
     ) -> Result<Self, RecordError> {
         let mut record = book::show(book, id)?;
         let kind = record.kind;
@@ -153,6 +160,7 @@ impl IntoList {
             named: HashSet::new(),
             repeated: 0,
             owned: Vec::new(),
+            is_changed: false,
         })
     }
 
@@ -178,7 +186,7 @@ impl IntoList {
                 "attended says {attended} and the list of participants {listed}; the list counts"
             ));
         }
-        if tray.outcome.created + tray.outcome.updated == 0 {
+        if !self.is_changed {
             return Ok(());
         }
         self.record.updated = desk.now;
@@ -209,16 +217,95 @@ impl Take for IntoList {
                 key,
                 fields: said.fields,
             });
+            self.is_changed = true;
             return Ok(Verdict::Created);
         };
         let row = &mut self.rows[*at];
         let before = row.fields.clone();
         take_over(&mut row.fields, said.fields, &self.owned);
-        Ok(if row.fields == before {
-            Verdict::Unchanged
-        } else {
-            Verdict::Updated
+        if row.fields == before {
+            return Ok(Verdict::Unchanged);
+        }
+        self.is_changed = true;
+        Ok(Verdict::Updated)
+    }
+}
+
+/// Each row is a row of the list of the record it names.
+pub(super) struct IntoLists<'a> {
+    book: &'a dyn Book,
+    kind: Kind,
+    list: List,
+    owned: Vec<Field>,
+    /// The lists so far, by the names of their records.
+    lists: BTreeMap<SourceKey, IntoList>,
+}
+
+impl<'a> IntoLists<'a> {
+    pub(super) fn new(
+        book: &'a dyn Book,
+        kind: Kind,
+        list: List,
+        owned: Vec<Field>,
+    ) -> Result<Self, RecordError> {
+        if !lists_of(kind).contains(&list) {
+            return Err(RecordError::NoSuchList { kind, list });
+        }
+        Ok(Self {
+            book,
+            kind,
+            list,
+            owned,
+            lists: BTreeMap::new(),
         })
+    }
+
+    /// Hands the changed records over, with what should be looked at.
+    pub(super) fn close(self, desk: &Desk<'_>, tray: &mut Tray) -> Result<(), RecordError> {
+        for list in self.lists.into_values() {
+            list.close(desk, tray)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the list of a record, or `None` where there is no such record.
+    fn list_of(
+        &mut self,
+        desk: &Desk<'_>,
+        record: Option<String>,
+    ) -> Result<Option<&mut IntoList>, RecordError> {
+        let shape = Shape::Kind(self.kind);
+        let named = record.filter(|id| !id.is_empty());
+        let fields = named.map(|id| Fields::from([(Field::SourceId, Value::Text(id))]));
+        let key = fields.and_then(|fields| source_id_key(desk.keys, shape, &fields));
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        match self.lists.entry(key) {
+            Entry::Occupied(list) => Ok(Some(list.into_mut())),
+            Entry::Vacant(free) => {
+                let Some(origin) = book::origin(self.book, key)? else {
+                    return Ok(None);
+                };
+                let list = IntoList::open(self.book, self.kind, origin.id, self.list)?;
+                Ok(Some(free.insert(list.owning(self.owned.clone()))))
+            }
+        }
+    }
+}
+
+impl Take for IntoLists<'_> {
+    fn take(
+        &mut self,
+        desk: &mut Desk<'_>,
+        tray: &mut Tray,
+        mut said: Said,
+        identity: Identity,
+    ) -> Result<Verdict, RecordError> {
+        match self.list_of(desk, said.record.take())? {
+            Some(list) => list.take(desk, tray, said, identity),
+            None => Ok(Verdict::NoRecord),
+        }
     }
 }
 

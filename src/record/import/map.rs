@@ -7,9 +7,10 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::sheet::normal;
 use crate::model::Kind;
 use crate::record::edit::shape_name;
-use crate::record::schema::{Codes, Column, Field, List, POLICY_STATUSES, Shape, Type};
+use crate::record::schema::{Codes, Column, Field, List, Shape, Type};
 use crate::record::value::{Reader, Value};
 
 /// What is wrong with a MAP, and where.
@@ -28,8 +29,10 @@ pub struct MapError {
 #[derive(Debug, Default)]
 pub(super) struct Map {
     pub(super) rows: Rows,
-    /// Our field and their header.
-    pub(super) columns: BTreeMap<Field, String>,
+    /// Our field and their header; several where a text is put together from them.
+    pub(super) columns: BTreeMap<Field, Vec<String>>,
+    /// Their header of the `source_id` of the record a row of a list belongs to.
+    pub(super) record: Option<String>,
     /// Values every row has.
     pub(super) constants: BTreeMap<Field, Value>,
     /// Their value to our spelling, per field.
@@ -42,27 +45,16 @@ pub(super) struct Map {
 }
 
 /// Which rows of the file are read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// The row of the headers, from 1.
-    pub(super) header: u64,
+    /// The row of the headers, from 1; looked for where the MAP does not say it.
+    pub(super) header: Option<u64>,
     /// Rows left out, from 1.
     pub(super) skip: Vec<u64>,
     /// Whether the first blank row ends the table.
     pub(super) stop_at_blank: bool,
     /// Rows whose first cell matches are left out.
     pub(super) ignore: Option<Regex>,
-}
-
-impl Default for Rows {
-    fn default() -> Self {
-        Self {
-            header: 1,
-            skip: Vec::new(),
-            stop_at_blank: false,
-            ignore: None,
-        }
-    }
 }
 
 /// How dates are written.
@@ -84,13 +76,22 @@ pub(super) enum Calendar {
     Buddhist,
 }
 
-/// A yes/no matrix: one row of a list per column that says yes.
+/// Columns that each make a row of a list.
 #[derive(Debug)]
 pub(super) struct Wide {
-    /// Their header and our code.
-    pub(super) columns: BTreeMap<String, String>,
+    /// Their header, and what its cells say.
+    pub(super) columns: BTreeMap<String, WideCell>,
     /// What counts as yes.
     pub(super) yes: Vec<String>,
+}
+
+/// What the cells of a column say that makes rows of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WideCell {
+    /// Yes or no: whether there is the policy of this code.
+    Policy(String),
+    /// How many came on this day of the training, the first being 1.
+    Session(u16),
 }
 
 #[derive(Deserialize)]
@@ -100,7 +101,7 @@ struct Written {
     #[serde(default)]
     rows: WrittenRows,
     #[serde(default)]
-    columns: BTreeMap<String, Spanned<String>>,
+    columns: BTreeMap<String, Spanned<OneOrMore>>,
     #[serde(default)]
     constants: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
@@ -111,6 +112,14 @@ struct Written {
     dates: WrittenDates,
     #[serde(default)]
     wide: BTreeMap<String, Spanned<WrittenWide>>,
+}
+
+/// One header, or several whose cells are put together.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +145,7 @@ struct WrittenDates {
 #[serde(deny_unknown_fields)]
 struct WrittenWide {
     columns: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
     yes: Vec<String>,
 }
 
@@ -157,11 +167,12 @@ impl Map {
             reader,
         };
         check.kind(kind, written.kind.as_ref())?;
-        let columns = check.columns(written.columns)?;
+        let (columns, record) = check.columns(written.columns)?;
         let constants = check.constants(written.constants, &columns)?;
         Ok(Self {
             rows: check.rows(written.rows)?,
             columns,
+            record,
             constants,
             values: check.values(written.values)?,
             missing: check.missing(written.missing)?,
@@ -190,6 +201,12 @@ fn line_of(text: &str, byte: usize) -> usize {
     let before = text.as_bytes().iter().take(byte);
     before.filter(|b| **b == b'\n').count() + 1
 }
+
+/// Our fields with their headers, and the header of the record a row belongs to.
+type Named = (BTreeMap<Field, Vec<String>>, Option<String>);
+
+/// What a MAP calls the column that names the record a row of a list belongs to.
+pub(super) const RECORD: &str = "record";
 
 /// Checks what is written against the shape it is for.
 struct Check<'a> {
@@ -247,8 +264,7 @@ impl Check<'_> {
                 let reason = "rows are numbered from 1";
                 return Err(self.error("rows.header".to_owned(), header.span(), reason));
             }
-            Some(header) => header.into_inner(),
-            None => 1,
+            header => header.map(Spanned::into_inner),
         };
         let ignore = match written.ignore {
             Some(pattern) => {
@@ -271,22 +287,42 @@ impl Check<'_> {
         })
     }
 
-    fn columns(
-        &self,
-        written: BTreeMap<String, Spanned<String>>,
-    ) -> Result<BTreeMap<Field, String>, MapError> {
+    fn columns(&self, written: BTreeMap<String, Spanned<OneOrMore>>) -> Result<Named, MapError> {
         let mut columns = BTreeMap::new();
-        for (name, header) in written {
-            let column = self.column("columns", &name, header.span())?;
-            columns.insert(column.field, header.into_inner().trim().to_owned());
+        let mut record = None;
+        for (name, given) in written {
+            let span = given.span();
+            let error = |reason: &str| {
+                let key = format!("columns.{name}");
+                Err(self.error(key, span.clone(), reason))
+            };
+            let headers = match given.into_inner() {
+                OneOrMore::One(header) => vec![normal(&header)],
+                OneOrMore::More(headers) => headers.iter().map(|h| normal(h)).collect(),
+            };
+            if headers.is_empty() || headers.iter().any(String::is_empty) {
+                return error("must name a column by its header, or as \"column F\"");
+            }
+            if name == RECORD && matches!(self.shape, Shape::List(_)) {
+                let [header] = &headers[..] else {
+                    return error("must name one column");
+                };
+                record = Some(header.clone());
+                continue;
+            }
+            let column = self.column("columns", &name, span.clone())?;
+            if headers.len() > 1 && column.holds != Type::Text {
+                return error("only a text can be put together from several columns");
+            }
+            columns.insert(column.field, headers);
         }
-        Ok(columns)
+        Ok((columns, record))
     }
 
     fn constants(
         &self,
         written: BTreeMap<String, Spanned<toml::Value>>,
-        columns: &BTreeMap<Field, String>,
+        columns: &BTreeMap<Field, Vec<String>>,
     ) -> Result<BTreeMap<Field, Value>, MapError> {
         let mut constants = BTreeMap::new();
         for (name, given) in written {
@@ -322,7 +358,7 @@ impl Check<'_> {
                 }
                 let checked = column.holds.parse(our.get_ref().trim(), self.reader);
                 checked.map_err(|e| self.error(key(), our.span(), e.to_string()))?;
-                ours.insert(theirs.trim().to_owned(), our.into_inner().trim().to_owned());
+                ours.insert(normal(&theirs), our.into_inner().trim().to_owned());
             }
             values.insert(column.field, ours);
         }
@@ -366,27 +402,41 @@ impl Check<'_> {
         for (name, given) in written {
             let key = format!("wide.{name}");
             let span = given.span();
-            if name != List::Policies.as_str() || self.shape != Shape::Kind(Kind::CapacityMilestone)
-            {
-                let reason = "only wide.policies of a capacity_milestone is known";
-                return Err(self.error(key, span, reason));
-            }
+            let list = match (self.shape, name.as_str()) {
+                (Shape::Kind(Kind::CapacityMilestone), "policies") => List::Policies,
+                (Shape::Kind(Kind::Training), "sessions") => List::Sessions,
+                _ => {
+                    let reason = "only wide.policies of a capacity_milestone \
+                                  and wide.sessions of a training are known";
+                    return Err(self.error(key, span, reason));
+                }
+            };
             let given = given.into_inner();
             let mut columns = BTreeMap::new();
-            for (header, code) in given.columns {
-                let known = self.policy(code.get_ref());
-                known.map_err(|reason| self.error(key.clone(), code.span(), reason))?;
-                columns.insert(header.trim().to_owned(), code.into_inner());
+            for (header, what) in given.columns {
+                let cell = self.wide_cell(list, what.get_ref());
+                let cell = cell.map_err(|reason| self.error(key.clone(), what.span(), reason))?;
+                columns.insert(normal(&header), cell);
             }
-            wide.insert(
-                List::Policies,
-                Wide {
-                    columns,
-                    yes: given.yes,
-                },
-            );
+            let yes = given.yes.iter().map(|yes| yes.trim().to_owned()).collect();
+            wide.insert(list, Wide { columns, yes });
         }
         Ok(wide)
+    }
+
+    fn wide_cell(&self, list: List, what: &str) -> Result<WideCell, String> {
+        if list == List::Sessions {
+            let day = what
+                .trim()
+                .parse()
+                .ok()
+                .filter(|day| (1..=366).contains(day));
+            return day
+                .map(WideCell::Session)
+                .ok_or_else(|| "must be the day of the training, from \"1\"".to_owned());
+        }
+        self.policy(what)?;
+        Ok(WideCell::Policy(what.to_owned()))
     }
 
     fn policy(&self, code: &str) -> Result<(), String> {
@@ -395,14 +445,6 @@ impl Check<'_> {
             .parse(code, self.reader)
             .map(drop)
             .map_err(|e| e.to_string())
-    }
-}
-
-impl Wide {
-    /// Returns the state a policy has whose column says yes.
-    pub(super) fn status() -> Value {
-        debug_assert!(POLICY_STATUSES.contains(&"in_use"));
-        Value::Code("in_use".to_owned())
     }
 }
 
@@ -472,7 +514,7 @@ calendar = "gregorian"
     #[test]
     fn a_whole_map_is_read() {
         let map = parse(WHOLE).expect("is a MAP");
-        assert_eq!(map.columns[&Field::Title], "slug");
+        assert_eq!(map.columns[&Field::Title], ["slug"]);
         assert_eq!(map.constants[&Field::Hours], Value::Hours(750));
         assert_eq!(map.values[&Field::Country]["W3"], "online");
         assert_eq!(map.dates.calendar, Some(Calendar::Gregorian));
@@ -517,6 +559,14 @@ calendar = "gregorian"
             4,
             "[columns]",
         );
+        check_refused("[columns]\nhours = [\"a\", \"b\"]", 2, "columns.hours");
+        check_refused("[columns]\ntitle = []", 2, "columns.title");
+        check_refused("[columns]\nrecord = \"a\"", 2, "columns.record");
+        check_refused(
+            "[wide.sessions]\ncolumns = { a = \"0\" }",
+            2,
+            "wide.sessions",
+        );
         check_refused("a = ", 1, "");
     }
 
@@ -524,7 +574,13 @@ calendar = "gregorian"
     fn a_yes_no_matrix_belongs_to_capacity() {
         let text = "[wide.policies]\ncolumns = { \"Charter\" = \"governance\" }\nyes = [\"Y\"]";
         let map = parse_for(text, Kind::CapacityMilestone).expect("is a MAP");
-        assert_eq!(map.wide[&List::Policies].columns["Charter"], "governance");
+        let governance = WideCell::Policy("governance".to_owned());
+        assert_eq!(map.wide[&List::Policies].columns["Charter"], governance);
+        let days = parse("[wide.sessions]\ncolumns = { \"Day 1\" = \"1\" }").expect("is a MAP");
+        assert_eq!(
+            days.wide[&List::Sessions].columns["Day 1"],
+            WideCell::Session(1)
+        );
     }
 
     proptest! {

@@ -1,23 +1,30 @@
-//! A file becomes records, or rows of one record's list.
+//! A file becomes records, or rows of their lists.
 //!
 //! - `map`: how somebody's columns become our fields.
-//! - `sheet`: a CSV file as rows of cells.
+//! - `sheet`: a file of any format as rows of cells.
 //! - `dates`: dates, decided column by column.
+//! - `persons`: columns that are likely to be about persons.
 //! - `columns`: which column gives which field.
+//! - `survey`: one look at the whole file before anything is kept.
 //! - `tray`: what has been read so far, and what will be stored.
 //! - `into`: a good row becomes a record, or a row of a list.
+//! - `suggest`: a MAP proposed from headers and content.
 //!
 //! Invariants: all or nothing, in one durable batch; the same file again changes nothing; a cell
-//! that is not asked for is never read.
+//! that is not asked for is never kept.
 
 mod map;
 mod sheet;
 
 mod columns;
 mod dates;
+mod persons;
+mod survey;
 
 mod into;
 mod tray;
+
+mod suggest;
 
 use uuid::Uuid;
 
@@ -27,22 +34,39 @@ use super::error::RecordError;
 use super::schema::{Field, List, Shape};
 use crate::model::Kind;
 use columns::Columns;
-use into::{IntoBook, IntoList, Take, Verdict};
+use into::{IntoBook, IntoList, IntoLists, Take, Verdict};
 use map::Map;
 pub use map::MapError;
 use sheet::Sheet;
 pub use sheet::{MAX_FILE, SheetError};
+pub use suggest::suggest;
 use tray::Tray;
+
+/// What the rows of a file become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Each a record.
+    Records,
+    /// Rows of this list of one record.
+    List(Uuid, List),
+    /// Rows of this list, each of the record whose `source_id` it names in the MAP's
+    /// `[columns] record`.
+    ListOfEach(List),
+}
 
 /// One file to import.
 #[derive(Clone, Copy, Debug)]
 pub struct ImportRequest<'a> {
-    /// The file's bytes: CSV in UTF-8.
+    /// What the file is called, for messages; may be empty.
+    pub name: &'a str,
+    /// The file's bytes: CSV, XLSX, XLS or ODS.
     pub file: &'a [u8],
-    /// What its rows are, or what the record is that they go into.
+    /// The sheet of a spreadsheet, where it matters which.
+    pub sheet: Option<&'a str>,
+    /// What its rows are, or what the records are that they go into.
     pub kind: Kind,
-    /// The record and the list its rows go into; `None` where each row is a record.
-    pub into: Option<(Uuid, List)>,
+    /// What its rows become.
+    pub target: Target,
     /// The MAP's text; not needed where the headers are our field names.
     pub map: Option<&'a str>,
     /// Only say what would happen.
@@ -54,6 +78,8 @@ pub struct ImportRequest<'a> {
 /// What an import did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ImportOutcome {
+    /// The sheet that was read, where the file has sheets.
+    pub sheet: Option<String>,
     /// Rows of data in the file.
     pub read: u64,
     /// Rows that became something new; 0 where nothing is stored because of a rejection.
@@ -117,63 +143,98 @@ pub fn import(
     request: ImportRequest<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<ImportOutcome, RecordError> {
-    let list = match request.into {
-        Some(at) => Some(IntoList::open(book, request.kind, at)?),
-        None => None,
+    let shape = match request.target {
+        Target::Records => Shape::Kind(request.kind),
+        Target::List(_, list) | Target::ListOfEach(list) => Shape::List(list),
     };
-    let shape = match request.into {
-        Some((_, list)) => Shape::List(list),
-        None => Shape::Kind(request.kind),
+    // Before the file is looked at: a wrong list is told as such.
+    let list = match request.target {
+        Target::List(id, list) => Some(IntoList::open(book, request.kind, id, list)?),
+        _ => None,
     };
     let map = match request.map {
         Some(text) => Map::parse(text, request.kind, shape, desk.reader())?,
         None => Map::default(),
     };
-    let sheet = Sheet::open(request.file, &map.rows)?;
-    let mut columns = Columns::bind(shape, &sheet, &map)?;
-    let mut tray = Tray::new(shape, request, std::mem::take(&mut columns.dropped));
-    for (line, question) in columns.survey(&sheet)? {
-        tray.reject(line, question);
-    }
-    let owned: Vec<Field> = columns.fields().collect();
-    let work = Work {
+    let wanted = columns::wanted(shape, &map);
+    let sheet = Sheet::open(request.file, request.sheet, &map.rows, &wanted)
+        .map_err(|error| error.at(request.name, request.sheet))?;
+    let place = sheet.name.clone();
+    let done = Work {
+        request,
+        shape,
+        map: &map,
         sheet: &sheet,
-        columns: &columns,
-    };
-    match list {
-        None => {
-            let mut into = IntoBook::new(book, request.kind, owned);
-            work.take_rows(desk, &mut tray, progress, &mut into)?;
-        }
-        Some(list) => {
-            let mut into = list.owning(owned);
-            work.take_rows(desk, &mut tray, progress, &mut into)?;
-            into.close(desk, &mut tray)?;
-        }
     }
-    let (outcome, changes) = tray.finish();
-    if !changes.is_empty() {
-        book.apply(changes)?;
-    }
-    Ok(outcome)
+    .run(book, desk, list, progress);
+    done.map_err(|error| match error {
+        RecordError::Sheet { error, .. } => error.at(request.name, place.as_deref()),
+        other => other,
+    })
 }
 
 /// A file and how it is read.
+#[derive(Clone, Copy)]
 struct Work<'a> {
+    request: ImportRequest<'a>,
+    shape: Shape,
+    map: &'a Map,
     sheet: &'a Sheet<'a>,
-    columns: &'a Columns<'a>,
 }
 
 impl Work<'_> {
+    fn run(
+        self,
+        book: &dyn Book,
+        desk: &mut Desk<'_>,
+        list: Option<IntoList>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<ImportOutcome, RecordError> {
+        let mut columns = Columns::bind(self.shape, self.sheet, self.map)?;
+        let survey = survey::survey(self.sheet, &mut columns)?;
+        let warnings = [self.sheet.said.clone(), survey.warnings].concat();
+        let mut tray = Tray::new(self.shape, self.request, survey.dropped, warnings);
+        tray.outcome.sheet.clone_from(&self.sheet.name);
+        for (line, question) in survey.questions {
+            tray.reject(line, question);
+        }
+        let kind = self.request.kind;
+        let owned: Vec<Field> = columns.fields().collect();
+        match (list, self.request.target) {
+            (Some(list), _) => {
+                let mut into = list.owning(owned);
+                self.take_rows(&columns, desk, &mut tray, progress, &mut into)?;
+                into.close(desk, &mut tray)?;
+            }
+            (None, Target::ListOfEach(list)) => {
+                if !columns.names_records() {
+                    return Err(RecordError::NoRecordColumn { list });
+                }
+                let mut into = IntoLists::new(book, kind, list, owned)?;
+                self.take_rows(&columns, desk, &mut tray, progress, &mut into)?;
+                into.close(desk, &mut tray)?;
+            }
+            (None, _) => {
+                let mut into = IntoBook::new(book, kind, owned);
+                self.take_rows(&columns, desk, &mut tray, progress, &mut into)?;
+            }
+        }
+        let (outcome, changes) = tray.finish();
+        if !changes.is_empty() {
+            book.apply(changes)?;
+        }
+        Ok(outcome)
+    }
+
     /// Reads every row, hands over the good ones and rejects the others.
     fn take_rows(
-        &self,
+        self,
+        columns: &Columns<'_>,
         desk: &mut Desk<'_>,
         tray: &mut Tray,
         progress: &mut dyn FnMut(u64),
         into: &mut dyn Take,
     ) -> Result<(), RecordError> {
-        let columns = self.columns;
         self.sheet.each_row(&mut |row| {
             tray.outcome.read += 1;
             if tray.outcome.read.is_multiple_of(PROGRESS_ROWS) {
@@ -191,6 +252,11 @@ impl Work<'_> {
                     Verdict::Created => tray.outcome.created += 1,
                     Verdict::Updated => tray.outcome.updated += 1,
                     Verdict::Unchanged => tray.outcome.unchanged += 1,
+                    Verdict::NoRecord => {
+                        let kind = self.request.kind;
+                        let reason = format!("no {kind} has this source_id; import it first");
+                        tray.reject(row.line, columns.bad_record(&row, &reason));
+                    }
                     Verdict::Misfit(field, reason) => {
                         tray.reject(row.line, columns.bad(field, &row, reason));
                     }

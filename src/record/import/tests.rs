@@ -53,9 +53,11 @@ impl Room {
 
 const fn training<'a>(file: &'a str, map: Option<&'a str>) -> ImportRequest<'a> {
     ImportRequest {
+        name: "file.csv",
         file: file.as_bytes(),
+        sheet: None,
         kind: Kind::Training,
-        into: None,
+        target: Target::Records,
         map,
         dry_run: false,
         keep_good: false,
@@ -278,12 +280,21 @@ fn a_stray_cell_is_refused_and_a_short_row_is_not() {
         (outcome.rejected[0].line, outcome.rejected[0].value.as_str()),
         (3, "(hidden)")
     );
+    let numbers = room.import("title,start,attended\nA,2018-01-09,1,2,3\n", None);
+    check_counts(&numbers, 1, 0, 0);
+    assert!(numbers.warnings[0].contains("line 2"), "{numbers:?}");
+    // One number cut in two would put every other into the wrong column.
+    let cut = room.import(
+        "title,start,invited,attended\nB,2018-01-09,12,000,7\n",
+        None,
+    );
+    assert_eq!(cut.rejected[0].column, "column 5");
 }
 
-fn into<'a>(file: &'a str, kind: Kind, into: (Uuid, List)) -> ImportRequest<'a> {
+const fn into(file: &str, kind: Kind, (id, list): (Uuid, List)) -> ImportRequest<'_> {
     ImportRequest {
         kind,
-        into: Some(into),
+        target: Target::List(id, list),
         ..training(file, None)
     }
 }

@@ -22,11 +22,14 @@ pub(super) struct Tray {
     changes: Vec<Change>,
     /// Refused cells beyond those listed.
     more_rejected: u64,
-    /// How many rows of the file said each thing so far.
-    said: HashMap<SourceKey, u32>,
+    /// How many rows of the file said each thing so far, of each record.
+    said: HashMap<Among, u32>,
     /// What the row with each `source_id` said, and on which line.
-    named: HashMap<SourceKey, (SourceKey, u64)>,
+    named: HashMap<Among, (SourceKey, u64)>,
 }
+
+/// A row's name, and that of the record it belongs to where rows of several stand in one file.
+type Among = (Option<SourceKey>, SourceKey);
 
 /// By which name a row is known again, and the name of what it says.
 #[derive(Clone, Copy)]
@@ -40,6 +43,7 @@ impl Tray {
         shape: Shape,
         request: ImportRequest<'_>,
         dropped_columns: Vec<String>,
+        warnings: Vec<String>,
     ) -> Self {
         Self {
             shape,
@@ -47,6 +51,7 @@ impl Tray {
             dry_run: request.dry_run,
             outcome: ImportOutcome {
                 dropped_columns,
+                warnings,
                 ..ImportOutcome::default()
             },
             changes: Vec::new(),
@@ -98,14 +103,16 @@ impl Tray {
         said: &Said,
     ) -> Result<Option<Identity>, u64> {
         let row = said_key(keys, self.shape, said);
+        let record = said.record.as_ref();
+        let record = record.map(|id| keys.source_key(&[b"record", id.as_bytes()]));
         let Some(name) = source_id_key(keys, self.shape, &said.fields) else {
-            let before = self.said.entry(row).or_default();
+            let before = self.said.entry((record, row)).or_default();
             *before += 1;
             let parts: [&[u8]; 3] = [b"occurrence", row.as_bytes(), &before.to_be_bytes()];
             let name = keys.source_key(&parts);
             return Ok(Some(Identity { name, row }));
         };
-        match self.named.entry(name) {
+        match self.named.entry((record, name)) {
             Entry::Vacant(free) => {
                 free.insert((row, line));
                 Ok(Some(Identity { name, row }))

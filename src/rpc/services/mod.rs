@@ -20,6 +20,7 @@ use tonic::service::RoutesBuilder;
 use tonic::{Response, Status};
 
 pub use office::Office;
+pub use records::record_template;
 
 pub use admin::PeerBook;
 

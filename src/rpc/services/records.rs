@@ -10,9 +10,10 @@ use tonic::{Request, Response, Status, Streaming};
 use super::office::Office;
 use super::{blocking, invalid};
 use crate::model::{Kind, Period};
-use crate::record::{self, Desk, List};
+use crate::record::{self, CodeLists, Desk, List, Shape, Target};
 use crate::release::Opened;
 use crate::release::sent::Sent;
+use crate::rpc::client::CallError;
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::records_server::Records;
 use crate::wire::{self, import_request, import_response};
@@ -215,23 +216,63 @@ impl Records for RecordsService {
         let office = Arc::clone(&self.office);
         let (answers, stream) = mpsc::channel(16);
         tokio::task::spawn_blocking(move || {
-            let outcome = office.at_desk(|opened, desk| {
+            let part = office.at_desk(|opened, desk| {
                 let request = import_request(&opened.store, &header, &file)?;
+                if header.suggest_map {
+                    let text = record::suggest(desk, request).map_err(|error| error.told())?;
+                    return Ok(import_response::Part::SuggestedMap(text));
+                }
                 let mut progress = |rows| {
                     let part = Some(import_response::Part::Rows(rows));
                     // Progress that nobody takes in time is left out.
                     let _ = answers.try_send(Ok(wire::ImportResponse { part }));
                 };
-                record::import(&opened.store, desk, request, &mut progress)
-                    .map_err(|error| error.told())
+                let outcome = record::import(&opened.store, desk, request, &mut progress)
+                    .map_err(|error| error.told())?;
+                Ok(import_response::Part::Outcome(outcome_to_wire(outcome)))
             });
-            let answer = outcome.map(|outcome| wire::ImportResponse {
-                part: Some(import_response::Part::Outcome(outcome_to_wire(outcome))),
-            });
+            let answer = part.map(|part| wire::ImportResponse { part: Some(part) });
             // The outcome stands in the book whether or not anybody still listens.
             let _ = answers.blocking_send(answer);
         });
         Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn template(
+        &self,
+        request: Request<wire::TemplateRequest>,
+    ) -> Result<Response<wire::TemplateResponse>, Status> {
+        let file = template(&request.into_inner(), &self.office.code_lists())?;
+        Ok(Response::new(wire::TemplateResponse { file }))
+    }
+}
+
+/// Returns a template where there is no node to ask for the charter's codes.
+///
+/// # Errors
+/// Refuses a kind or a list there is not.
+pub fn record_template(request: &wire::TemplateRequest) -> Result<Vec<u8>, CallError> {
+    template(request, &CodeLists::default()).map_err(CallError::from)
+}
+
+fn template(request: &wire::TemplateRequest, codes: &CodeLists) -> Result<Vec<u8>, Status> {
+    let shape = template_shape(request)?;
+    match request.xlsx {
+        true => record::template::xlsx(shape, codes)
+            .map_err(|error| Status::internal(format!("no template: {error}"))),
+        false => Ok(record::template::csv(shape, codes).into_bytes()),
+    }
+}
+
+fn template_shape(request: &wire::TemplateRequest) -> Result<Shape, Status> {
+    let kind = kind(&request.kind)?;
+    if request.list.is_empty() {
+        return Ok(Shape::Kind(kind));
+    }
+    let list = request.list.parse::<List>().map_err(invalid)?;
+    match record::schema::lists_of(kind).contains(&list) {
+        true => Ok(Shape::List(list)),
+        false => Err(record::RecordError::NoSuchList { kind, list }.told()),
     }
 }
 
@@ -273,24 +314,37 @@ fn import_request<'a>(
     header: &'a wire::ImportHeader,
     file: &'a [u8],
 ) -> Result<record::ImportRequest<'a>, Status> {
-    let into = match (header.into.as_str(), header.list.as_str()) {
-        ("", "") => None,
-        ("", _) | (_, "") => return Err(invalid("--into and --list belong together")),
-        (into, list) => Some((id(into)?, list.parse::<List>().map_err(invalid)?)),
-    };
-    let map = Some(header.map.as_str()).filter(|map| !map.is_empty());
-    let kind = match header.kind.as_str() {
-        "" => record::kind_of(book, into.map(|(id, _)| id), map).map_err(|error| error.told())?,
-        text => kind(text)?,
+    let target = target(header)?;
+    let map = given(&header.map);
+    let kind = match (header.kind.as_str(), target) {
+        ("", Target::List(id, _)) => record::kind_of(book, Some(id), map),
+        ("", _) => record::kind_of(book, None, map),
+        (text, _) => Ok(kind(text)?),
     };
     Ok(record::ImportRequest {
+        name: &header.name,
         file,
-        kind,
-        into,
+        sheet: given(&header.sheet),
+        kind: kind.map_err(|error| error.told())?,
+        target,
         map,
         dry_run: header.dry_run,
         keep_good: header.keep_good,
     })
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn target(header: &wire::ImportHeader) -> Result<Target, Status> {
+    let list = || header.list.parse::<List>().map_err(invalid);
+    match (header.into.as_str(), header.list.as_str()) {
+        ("", "") => Ok(Target::Records),
+        ("", _) => Ok(Target::ListOfEach(list()?)),
+        (_, "") => Err(invalid("--into needs --list")),
+        (into, _) => Ok(Target::List(id(into)?, list()?)),
+    }
 }
 
 fn outcome_to_wire(outcome: record::ImportOutcome) -> wire::ImportOutcome {
@@ -311,6 +365,7 @@ fn outcome_to_wire(outcome: record::ImportOutcome) -> wire::ImportOutcome {
             .collect(),
         dropped_columns: outcome.dropped_columns,
         warnings: outcome.warnings,
+        sheet: outcome.sheet.unwrap_or_default(),
     }
 }
 
