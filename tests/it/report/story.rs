@@ -1,5 +1,6 @@
 //! The year 2018 in a donor's words, and other years.
 
+use counterfoil::charter::policy::Audience;
 use counterfoil::report::{Status, story};
 use counterfoil::wire;
 
@@ -391,4 +392,30 @@ fn trainings_nobody_counted_are_said() {
         story.sentences[1].text,
         "Community members trained: 34 (without 2 trainings nobody counted)."
     );
+}
+
+#[test]
+fn a_networks_own_words_go_with_its_summary() {
+    let mut book = Book::new();
+    let only_itself = ["anpud".parse().expect("an id")].into_iter().collect();
+    let audiences = [Audience::Everybody, Audience::Members(only_itself)];
+    for (quarter, audience) in ["2018Q1", "2018Q2"].iter().zip(audiences) {
+        let mut summary = book.summary("anpud", &format!("training/{quarter}"), &[]);
+        summary.statements = vec![format!("Of {quarter}.")];
+        let index = book.announce(&summary, "2018-08-01", audience);
+        let taken = book
+            .columns
+            .ingest_payload(&summary.member, index, &summary);
+        taken.expect("a payload that fits its leaf");
+    }
+    let said = |book: &Book| -> Vec<String> {
+        let statements = told(book, "2018", "2018", &[]).sentences;
+        let statements = statements.into_iter().filter_map(|told| told.statement);
+        statements.map(|statement| statement.text).collect()
+    };
+    assert_eq!(said(&book), ["Of 2018Q1.", "Of 2018Q2."]);
+    book.asker.reader = Some("inpud".parse().expect("an id"));
+    assert_eq!(said(&book), ["Of 2018Q1."]);
+    book.recall("anpud", 0);
+    assert!(said(&book).is_empty());
 }

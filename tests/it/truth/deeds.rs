@@ -9,6 +9,7 @@ use counterfoil::identity::LogKey;
 use counterfoil::log::Origin;
 use counterfoil::model::{Kind, MemberId};
 use counterfoil::record::book::Each;
+use counterfoil::record::import::Target;
 use counterfoil::record::{
     self, Book, Change, CodeLists, Desk, List, RecordError, RecordKeys, Space,
 };
@@ -235,9 +236,11 @@ impl Network {
             let record = record.expect("a record");
             if let Some((list, csv)) = list {
                 let request = record::ImportRequest {
+                    name: "",
                     file: csv.as_bytes(),
+                    sheet: None,
                     kind: record.kind,
-                    into: Some((record.id, list)),
+                    target: Target::List(record.id, list),
                     map: None,
                     dry_run: false,
                     keep_good: false,
