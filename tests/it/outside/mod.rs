@@ -5,6 +5,7 @@ mod contract;
 mod coordinator;
 mod crowd;
 mod demo;
+mod files;
 mod kills;
 mod markers;
 mod openletter;
