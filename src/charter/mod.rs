@@ -25,6 +25,7 @@ pub mod member;
 pub mod note;
 pub mod plan;
 pub mod policy;
+mod soundness;
 mod succession;
 pub mod text;
 pub mod verify;

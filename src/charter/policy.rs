@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::line_of;
+use super::soundness;
 use crate::model::{Dimension, Grain, Kind, Measure, MemberId, words};
 
 words! {
@@ -282,8 +283,10 @@ pub enum PolicyError {
         message: String,
     },
     /// A value out of its range, or two parts that contradict each other.
-    #[error("policy: {place}: {message}")]
+    #[error("policy{}: {place}: {message}", at_line(*.line))]
     Meaning {
+        /// Line in the policy, from 1, where it was read from a text.
+        line: Option<usize>,
         /// The key or table.
         place: String,
         /// What is wrong there.
@@ -301,7 +304,10 @@ impl Policy {
             line: line_of(text, error.span()),
             message: error.message().replace('\n', " "),
         })?;
-        policy.check()?;
+        soundness::check(&policy).map_err(|fault| {
+            let line = fault.line_in(text);
+            fault.at_line(line)
+        })?;
         Ok(policy)
     }
 
@@ -310,72 +316,7 @@ impl Policy {
     /// # Errors
     /// Names the key and what would be accepted.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let meaning = |place: &str, message: String| {
-            Err(PolicyError::Meaning {
-                place: place.to_owned(),
-                message,
-            })
-        };
-        if self.disclosure.min_cell < Floor::LEAST || self.disclosure.min_cell > 1_000_000 {
-            return meaning(
-                "disclosure.min_cell",
-                format!("must be from {} to 1000000", Floor::LEAST),
-            );
-        }
-        for (list, codes) in &self.codes {
-            if let Some(bad) = codes.keys().find(|code| !is_code(code)) {
-                return meaning(
-                    &format!("codes.{list}"),
-                    format!(
-                        "{bad:?} is not a code: up to 40 letters, digits, dots, dashes or underscores"
-                    ),
-                );
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for table in &self.table {
-            if !seen.insert(&table.id) {
-                return meaning(&table.id, "two tables have this id".to_owned());
-            }
-            self.check_table(table)?;
-        }
-        Ok(())
-    }
-
-    fn check_table(&self, table: &TableSpec) -> Result<(), PolicyError> {
-        let wrong = |message: String| {
-            Err(PolicyError::Meaning {
-                place: format!("table {:?}", table.id),
-                message,
-            })
-        };
-        if !table.measure.belongs_to(table.kind) {
-            return wrong(format!("{} has no measure {}", table.kind, table.measure));
-        }
-        if table.period.is_empty() || table.sizes.is_empty() {
-            return wrong("period and sizes must not be empty".to_owned());
-        }
-        if table.period.contains(&Grain::FinancialYear) && self.financial_year_starts.is_none() {
-            return wrong("a table by fy needs financial_year_starts".to_owned());
-        }
-        let mut dimensions = BTreeSet::new();
-        for dimension in &table.by {
-            if !dimensions.insert(*dimension) {
-                return wrong(format!("dimension {dimension} stands twice"));
-            }
-        }
-        if let Some(stray) = table.attributes.iter().find(|a| !table.by.contains(a)) {
-            return wrong(format!("attribute {stray} is not among its dimensions"));
-        }
-        let persons = matches!(
-            table.measure,
-            Measure::Attendances | Measure::People | Measure::Completions
-        ) || table.of == Some(Of::Individuals)
-            || table.by.iter().any(|d| d.describes_persons());
-        if persons && !table.personal {
-            return wrong("it counts persons, so personal must be true".to_owned());
-        }
-        Ok(())
+        soundness::check(self).map_err(|fault| fault.at_line(None))
     }
 
     /// Returns the month financial years start in; 1 where none is named.
@@ -418,11 +359,8 @@ impl Policy {
     }
 }
 
-fn is_code(text: &str) -> bool {
-    (1..=40).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+fn at_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(" line {line}"))
 }
 
 #[cfg(test)]
@@ -453,9 +391,13 @@ mod tests {
         check("[kind.training]\naudience = 'all'", "line 2");
         check(
             "[[table]]\nid='t'\nkind='training'\nmeasure='spent'\nperiod=['year']",
-            "table \"t\": training has no measure spent",
+            "policy line 4: table \"t\": training has no measure spent",
         );
-        check("[codes.topic]\n'a b' = 'A'", "codes.topic");
+        check(
+            "[codes.topic]\na = 'A'\n'a b' = 'A'",
+            "policy line 3: codes.topic",
+        );
+        check("\n[disclosure]\nmin_cell = 4", "policy line 3: disclosure");
     }
 
     #[test]

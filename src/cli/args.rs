@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{access, charter, demo, init, peer, prove, record, release, report, serve, verify};
+use super::{
+    access, charter, demo, init, peer, prove, record, release, report, serve, story, verify,
+};
 use crate::config::Written;
 
 /// Each network keeps its records; only signed summaries that name nobody leave.
@@ -64,6 +66,8 @@ pub(super) enum Command {
     Peer(peer::PeerCommand),
     /// Ask for figures over all members' summaries
     Report(report::ReportArgs),
+    /// Tell some periods in sentences, each with the figures it rests on
+    Story(story::StoryArgs),
     /// Say who was expected to report, and did
     Coverage(report::CoverageArgs),
     /// Print one leaf of a log with everything needed to check it

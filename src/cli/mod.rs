@@ -30,6 +30,7 @@ mod record;
 mod release;
 mod report;
 mod serve;
+mod story;
 mod template;
 mod trace;
 mod verify;
@@ -102,6 +103,7 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Release(command) => release::run(command, &context).await,
         Command::Peer(command) => peer::run(command, &context).await,
         Command::Report(args) => report::run(args, &context).await,
+        Command::Story(args) => story::run(args, &context).await,
         Command::Coverage(args) => report::run_coverage(args, &context).await,
         Command::Prove(args) => prove::run(args, &context).await,
         Command::Verify(args) => verify::run(args, &context).await,

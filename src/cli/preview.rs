@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::output::{Reply, printable, table};
+use super::output::{Reply, count, printable, table};
 use crate::report::render::Unit;
 use crate::wire;
 
@@ -25,7 +25,74 @@ struct DraftSummary {
     replaces: Option<u64>,
     audience: String,
     tables: Vec<DraftTable>,
+    statements: Vec<Said>,
     unchanged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Changes>,
+}
+
+/// What became of records since they were sent.
+#[derive(Debug, Serialize)]
+pub(super) struct Changes {
+    changed: u64,
+    added: u64,
+    deleted: u64,
+}
+
+impl From<wire::RecordChanges> for Changes {
+    fn from(changes: wire::RecordChanges) -> Self {
+        Self {
+            changed: changes.changed,
+            added: changes.added,
+            deleted: changes.deleted,
+        }
+    }
+}
+
+impl Changes {
+    /// Returns `2 records changed, 1 added`.
+    pub(super) fn human(&self) -> String {
+        let parts = [
+            (self.changed, "changed"),
+            (self.added, "added"),
+            (self.deleted, "deleted"),
+        ];
+        let said = parts.into_iter().filter(|(number, _)| *number > 0);
+        let said: Vec<String> = said
+            .enumerate()
+            .map(|(nth, (number, what))| match nth {
+                0 => format!("{} {what}", count(number, "record", "records")),
+                _ => format!("{number} {what}"),
+            })
+            .collect();
+        said.join(", ")
+    }
+}
+
+/// A sentence that would leave, and what to look at in it.
+#[derive(Debug, Serialize)]
+pub(super) struct Said {
+    text: String,
+    warnings: Vec<String>,
+}
+
+impl From<wire::DraftStatement> for Said {
+    fn from(statement: wire::DraftStatement) -> Self {
+        Self {
+            text: statement.text,
+            warnings: statement.warnings,
+        }
+    }
+}
+
+impl Said {
+    pub(super) fn human(&self) -> String {
+        let mut text = format!("  \u{201c}{}\u{201d}\n", self.text);
+        for warning in &self.warnings {
+            text.push_str(&format!("    warning: {warning}\n"));
+        }
+        text
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +111,21 @@ struct DraftCell {
     lower: Value,
     upper: Option<Value>,
     uncounted: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<Box<Was>>,
     /// The same for people.
+    #[serde(skip)]
+    shown: String,
+}
+
+/// What the last release said of a cell.
+#[derive(Debug, Serialize)]
+struct Was {
+    state: String,
+    value: Option<Value>,
+    lower: Value,
+    upper: Option<Value>,
+    uncounted: u32,
     #[serde(skip)]
     shown: String,
 }
@@ -84,7 +165,9 @@ impl From<wire::DraftSummary> for DraftSummary {
             replaces: summary.replaces,
             audience: summary.audience,
             tables: summary.tables.into_iter().map(DraftTable::from).collect(),
+            statements: summary.statements.into_iter().map(Said::from).collect(),
             unchanged: summary.unchanged,
+            since: summary.since.map(Changes::from),
         }
     }
 }
@@ -92,7 +175,16 @@ impl From<wire::DraftSummary> for DraftSummary {
 impl From<wire::DraftTable> for DraftTable {
     fn from(table: wire::DraftTable) -> Self {
         let unit = Unit::of_measure(&table.measure, table.decimals);
+        let was = |cell: wire::DraftCell| Was {
+            shown: unit.bounds(cell.value, cell.lower, cell.upper),
+            state: cell.state,
+            value: cell.value.map(|value| unit.to_json(value)),
+            lower: unit.to_json(cell.lower),
+            upper: cell.upper.map(|upper| unit.to_json(upper)),
+            uncounted: cell.uncounted,
+        };
         let cell = |cell: wire::DraftCell| DraftCell {
+            was: cell.was.map(|cell| Box::new(was(*cell))),
             shown: unit.bounds(cell.value, cell.lower, cell.upper),
             dims: cell.dims,
             state: cell.state,
@@ -161,9 +253,13 @@ impl DraftSummary {
             "\n{} revision {}{state}, seen by {audience}\n",
             self.series, self.revision
         );
+        if let Some(since) = &self.since {
+            text.push_str(&format!("  since it was sent: {}\n", since.human()));
+        }
         for table in &self.tables {
             text.push_str(&table.human());
         }
+        text.extend(self.statements.iter().map(Said::human));
         text
     }
 }
@@ -173,7 +269,8 @@ impl DraftTable {
     /// plan's table.
     fn human(&self) -> String {
         // A total is always shown, whatever it is.
-        let is_quiet = |cell: &DraftCell| !self.by.is_empty() && cell.uncounted == 0;
+        let is_quiet =
+            |cell: &DraftCell| !self.by.is_empty() && cell.uncounted == 0 && cell.was.is_none();
         let is_zero = |cell: &DraftCell| is_quiet(cell) && cell.shown == "0";
         let is_unknown = |cell: &DraftCell| is_quiet(cell) && cell.state == "absent";
         let says = |cell: &&DraftCell| !is_zero(cell) && !is_unknown(cell);
@@ -185,10 +282,12 @@ impl DraftTable {
                 let codes = self.by.iter().filter_map(|name| cell.dims.get(name));
                 let codes = codes.map(String::as_str).collect::<Vec<_>>().join(" · ");
                 let uncounted = match cell.uncounted {
-                    0 => String::new(),
-                    number => format!("{number} not counted"),
+                    0 => None,
+                    number => Some(format!("{number} not counted")),
                 };
-                [codes, cell.shown.clone(), uncounted]
+                let was = cell.was.as_ref().map(|was| format!("was {}", was.shown));
+                let asides: Vec<String> = uncounted.into_iter().chain(was).collect();
+                [codes, cell.shown.clone(), asides.join(", ")]
             })
             .collect();
         let number = |of: &dyn Fn(&DraftCell) -> bool| self.cells.iter().filter(|c| of(c)).count();
@@ -224,6 +323,7 @@ mod tests {
             lower: value.unwrap_or(0),
             upper,
             uncounted: 0,
+            was: None,
         };
         let hours = wire::DraftTable {
             table: "training.hours.by_topic".to_owned(),

@@ -129,6 +129,8 @@ struct RecordReply {
     fields: Value,
     created: String,
     updated: String,
+    sent: bool,
+    changed_since_sent: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lists: Option<Value>,
 }
@@ -157,11 +159,23 @@ impl TryFrom<wire::Record> for RecordReply {
             kind: record.kind,
             created: record.created,
             updated: record.updated,
+            sent: record.sent,
+            changed_since_sent: record.changed_since_sent,
         })
     }
 }
 
 impl RecordReply {
+    /// Says how it stands to what was sent.
+    fn standing(&self) -> &'static str {
+        match (self.sent, self.changed_since_sent) {
+            (false, false) => "",
+            (true, false) => "sent",
+            (true, true) => "changed since sent",
+            (false, true) => "added since sent",
+        }
+    }
+
     fn field(&self, name: &str) -> String {
         self.fields.get(name).map(shown).unwrap_or_default()
     }
@@ -170,6 +184,9 @@ impl RecordReply {
 impl Reply for RecordReply {
     fn human(&self) -> String {
         let mut text = format!("{} {}\n", self.kind, self.id);
+        if !self.standing().is_empty() {
+            text.push_str(&format!("  ({})\n", self.standing()));
+        }
         for (name, value) in self.fields.as_object().into_iter().flatten() {
             text.push_str(&format!("  {name}: {}\n", shown(value)));
         }
@@ -209,7 +226,7 @@ impl Reply for RecordsReply {
         if self.records.is_empty() {
             return format!("{number}.\n");
         }
-        let rows: Vec<[String; 5]> = self
+        let rows: Vec<[String; 6]> = self
             .records
             .iter()
             .map(|record| {
@@ -219,10 +236,11 @@ impl Reply for RecordsReply {
                     record.field("start"),
                     record.field("title"),
                     record.field("country"),
+                    record.standing().to_owned(),
                 ]
             })
             .collect();
-        let rows = table(["id", "kind", "start", "title", "country"], &rows);
+        let rows = table(["id", "kind", "start", "title", "country", ""], &rows);
         format!("{rows}\n{number}.\n")
     }
 }
@@ -240,6 +258,7 @@ mod tests {
             created: "2018-04-12T08:00:00Z".to_owned(),
             updated: "2018-04-12T08:00:00Z".to_owned(),
             lists_json: lists.to_owned(),
+            ..wire::Record::default()
         })
     }
 
@@ -248,7 +267,7 @@ mod tests {
         let reply = record(r#"{"attended":12,"spent":"10.00"}"#, "").expect("JSON");
         assert_eq!(
             serde_json::to_string(&reply).expect("it is JSON"),
-            r#"{"id":"0190","kind":"training","fields":{"attended":12,"spent":"10.00"},"created":"2018-04-12T08:00:00Z","updated":"2018-04-12T08:00:00Z"}"#
+            r#"{"id":"0190","kind":"training","fields":{"attended":12,"spent":"10.00"},"created":"2018-04-12T08:00:00Z","updated":"2018-04-12T08:00:00Z","sent":false,"changed_since_sent":false}"#
         );
     }
 

@@ -1,4 +1,4 @@
-//! `release preview|publish|list|status`.
+//! `release preview|publish|statement|list|status`.
 
 use serde::Serialize;
 
@@ -6,8 +6,8 @@ use super::args;
 use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::host::Host;
-use super::output::{Reply, count, table};
-use super::preview::PreviewReply;
+use super::output::{Reply, count, printable, table};
+use super::preview::{Changes, PreviewReply, Said};
 use crate::model::Kind;
 use crate::wire;
 
@@ -27,6 +27,21 @@ pub(super) enum ReleaseCommand {
     Publish {
         /// The draft's digest, as the preview printed it
         digest: String,
+    },
+    /// Write up to five sentences about a period; they leave with the kind's next release
+    Statement {
+        /// The period
+        #[arg(value_parser = args::period)]
+        period: String,
+        /// The kind they are published with
+        #[arg(long)]
+        kind: Kind,
+        /// A sentence, in place of those before; again for more. Without it, they are shown
+        #[arg(long, value_name = "SENTENCE")]
+        text: Vec<String>,
+        /// Say nothing of the kind and period
+        #[arg(long, conflicts_with = "text")]
+        clear: bool,
     },
     /// List what was released
     List,
@@ -64,6 +79,23 @@ pub(super) async fn run<H: Host>(
                 .await?;
             context.answer(&PublishReply::from(published))
         }
+        ReleaseCommand::Statement {
+            period,
+            kind,
+            text,
+            clear,
+        } => {
+            let request = wire::StateRequest {
+                period,
+                kind: kind.to_string(),
+                replace: clear || !text.is_empty(),
+                texts: text,
+            };
+            let said = context
+                .with_node(Plane::Private, async |node| node.state(request).await)
+                .await?;
+            context.answer(&StatementsReply::from(said))
+        }
         ReleaseCommand::List => {
             let request = wire::ListReleasesRequest {};
             let listed = context
@@ -94,9 +126,40 @@ pub(super) async fn run<H: Host>(
                     series: leaf.series,
                     revision: leaf.revision,
                     state: status,
+                    changed_since_sent: false,
+                    since: None,
                 }],
             })
         }
+    }
+}
+
+/// What would be said with the next release of a kind and period.
+#[derive(Debug, Serialize)]
+struct StatementsReply {
+    series: String,
+    statements: Vec<Said>,
+}
+
+impl From<wire::StateResponse> for StatementsReply {
+    fn from(response: wire::StateResponse) -> Self {
+        Self {
+            series: response.series,
+            statements: response.statements.into_iter().map(Said::from).collect(),
+        }
+    }
+}
+
+impl Reply for StatementsReply {
+    fn human(&self) -> String {
+        if self.statements.is_empty() {
+            return format!("Nothing would be said of {}.\n", self.series);
+        }
+        let said: String = self.statements.iter().map(Said::human).collect();
+        let series = &self.series;
+        printable(&format!(
+            "With the next release of {series}, all who see it read:\n{said}"
+        ))
     }
 }
 
@@ -165,6 +228,9 @@ struct Release {
     series: String,
     revision: u32,
     state: String,
+    changed_since_sent: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Changes>,
 }
 
 impl From<wire::ReleaseEntry> for Release {
@@ -174,6 +240,8 @@ impl From<wire::ReleaseEntry> for Release {
             series: entry.series,
             revision: entry.revision,
             state: entry.state,
+            changed_since_sent: entry.since.is_some(),
+            since: entry.since.map(Changes::from),
         }
     }
 }
@@ -183,7 +251,7 @@ impl Reply for ReleasesReply {
         if self.releases.is_empty() {
             return "Nothing has been released yet.\n".to_owned();
         }
-        let rows: Vec<[String; 4]> = self
+        let rows: Vec<[String; 5]> = self
             .releases
             .iter()
             .map(|release| {
@@ -196,10 +264,13 @@ impl Reply for ReleasesReply {
                     release.series.clone(),
                     revision,
                     release.state.clone(),
+                    release.since.as_ref().map_or_else(String::new, |since| {
+                        format!("changed since sent: {}", since.human())
+                    }),
                 ]
             })
             .collect();
-        table(["leaf", "series", "revision", "state"], &rows)
+        table(["leaf", "series", "revision", "state", ""], &rows)
     }
 }
 

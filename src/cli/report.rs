@@ -75,6 +75,9 @@ pub(super) struct CoverageArgs {
     /// Only this kind
     #[arg(long)]
     kind: Option<Kind>,
+    /// How the answer is written
+    #[arg(long, default_value = "table")]
+    format: Format,
 }
 
 pub(super) async fn run<H: Host>(
@@ -99,6 +102,7 @@ pub(super) async fn run_coverage<H: Host>(
     args: CoverageArgs,
     context: &Context<'_, H>,
 ) -> Result<u8, Failure> {
+    let format = args.format;
     let request = wire::CoverageRequest {
         from: args.from,
         to: args.to,
@@ -108,7 +112,13 @@ pub(super) async fn run_coverage<H: Host>(
     let coverage = context
         .with_node(Plane::Public, async |node| node.coverage(request).await)
         .await?;
-    context.answer(&CoverageReply(coverage))
+    match format {
+        Format::Csv => context.answer(&TextReply {
+            text: render::csv::coverage(&coverage),
+        }),
+        Format::Json => context.as_json().answer(&CoverageReply(coverage)),
+        Format::Table => context.answer(&CoverageReply(coverage)),
+    }
 }
 
 impl ReportArgs {

@@ -7,7 +7,11 @@ use crate::wire::{SyncFrame, SyncRefused, sync_frame::Frame};
 /// Version of the protocol that is spoken.
 pub const PROTOCOL: u32 = 1;
 
-/// Bytes of leaves and payloads after which a batch is full. The last payload may go beyond it.
+/// Bytes of leaves and payloads after which a batch is full, on a line of unknown speed. The last
+/// payload may go beyond it.
+pub const LEAST_BATCH_BYTES: usize = 64 << 10;
+
+/// The same on a fast line.
 pub const BATCH_BYTES: usize = 1 << 20;
 
 /// Most bytes of leaves and payloads accepted in one frame: a full batch but for one byte, and

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::convict::stored_evidence;
 use super::error::Refusal;
-use super::frames::{self, BATCH_BYTES, MOST_LEAVES, frame};
+use super::frames::{self, LEAST_BATCH_BYTES, MOST_LEAVES, frame};
 use super::ingest::{Ingest, may_see, payload_len};
 use super::roll::Roll;
 use super::witness::{RENEW_SECONDS, last_cosigned};
@@ -184,7 +184,7 @@ impl Tidings {
             let sent = payload_for(store, roll, &want.origin, index, &self.peer)?;
             bytes += sent.as_ref().map_or(0, payload_len);
             payloads.extend(sent);
-            if bytes >= BATCH_BYTES {
+            if bytes >= LEAST_BATCH_BYTES {
                 break;
             }
         }
@@ -305,11 +305,15 @@ impl Serving {
         self.next >= self.head.size
     }
 
-    /// Returns the next batch, or `None` when the head is reached.
+    /// Returns the next batch, full at about `full` bytes, or `None` when the head is reached.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn next_batch(&mut self, store: &PublicStore) -> Result<Option<SyncBatch>, Refusal> {
+    pub fn next_batch(
+        &mut self,
+        store: &PublicStore,
+        full: usize,
+    ) -> Result<Option<SyncBatch>, Refusal> {
         if self.is_over() {
             return Ok(None);
         }
@@ -322,7 +326,7 @@ impl Serving {
             bytes += payload.as_ref().map_or(0, payload_len);
             leaves.push(entry.leaf);
             payloads.extend(payload);
-            if bytes >= BATCH_BYTES || leaves.len() >= MOST_LEAVES {
+            if bytes >= full || leaves.len() >= MOST_LEAVES {
                 break;
             }
         }

@@ -4,7 +4,7 @@
 //! - [`session`]: one sync with one peer, over any transport; `meet.rs` has its first words,
 //!   `desk.rs` what the peer asked for.
 //! - [`peers`]: whom to sync with, and when; [`dial`]: how, and how often; [`status`]: how it went.
-//! - [`give`]: what a peer lacks, read from the store.
+//! - [`give`]: what a peer lacks, read from the store; `stride.rs`: how much of it at once.
 //! - `take.rs`: which frame may come when, and its answer.
 //! - [`ingest`]: what a peer sends, verified and stored; `convict.rs`: logs with two histories.
 //! - [`witness`]: cosigning other members' heads.
@@ -27,11 +27,12 @@ pub mod give;
 pub mod ingest;
 mod meet;
 pub mod node;
-pub mod peers;
+mod peers;
 pub mod roll;
 pub mod sense;
 pub mod session;
 pub mod status;
+mod stride;
 mod take;
 pub mod witness;
 

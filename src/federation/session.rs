@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::desk::Desk;
@@ -20,6 +21,7 @@ use super::give::{Serving, Tidings};
 use super::ingest::Ingest;
 use super::node::{Federation, News, Side};
 use super::roll::Roll;
+use super::stride::Stride;
 use super::take::{Opened, Taker};
 use crate::model::MemberId;
 use crate::store::StoreError;
@@ -368,8 +370,10 @@ impl Session {
                 let _ = to_send.send(frame).await;
             }
         }
+        let mut stride = Stride::new(READ_AHEAD + 1);
         while let Some(fetch) = desk.next().await {
-            self.serve(fetch, &to_send, desk, tally).await?;
+            self.serve(fetch, &mut stride, &to_send, desk, tally)
+                .await?;
         }
         Ok(())
     }
@@ -377,6 +381,7 @@ impl Session {
     async fn serve(
         &self,
         fetch: SyncFetch,
+        stride: &mut Stride,
         to_send: &mpsc::Sender<SyncFrame>,
         desk: &Desk,
         tally: &Tally,
@@ -400,9 +405,10 @@ impl Session {
             Err(refusal) => return Err(self.breach(refusal.to_string())),
         };
         while desk.is_open(serving.origin()) {
+            let full = stride.bytes();
             let (back, batch) = self
                 .blocking(move |node| {
-                    let batch = serving.next_batch(&node.store)?;
+                    let batch = serving.next_batch(&node.store, full)?;
                     Ok((serving, batch))
                 })
                 .await?;
@@ -415,7 +421,9 @@ impl Session {
                 desk.cancel(serving.origin());
             }
             tally.sent.fetch_add(batch.count.into(), Ordering::Relaxed);
+            let ready = Instant::now();
             let _ = to_send.send(frame(Frame::Batch(batch))).await;
+            stride.took(ready.elapsed());
         }
         Ok(())
     }

@@ -26,6 +26,11 @@ pub fn find(text: &str) -> Option<&'static Country> {
     })
 }
 
+/// Returns every country, in the order of their alpha-2 codes.
+pub const fn all() -> &'static [Country] {
+    COUNTRIES
+}
+
 /// Finds a country by its alpha-2 code.
 pub fn by_alpha2(code: &str) -> Option<&'static Country> {
     let at = COUNTRIES.binary_search_by(|c| c.alpha2.cmp(code)).ok()?;

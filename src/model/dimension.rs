@@ -2,6 +2,8 @@
 //!
 //! Lists that belong to the consortium (topics, grants, documents …) are in its charter.
 
+use super::{Kind, Measure};
+
 super::words! {
     /// A way to split a figure.
     pub enum Dimension as "dimension" {
@@ -153,6 +155,22 @@ impl Dimension {
             self,
             Self::Gender | Self::Gender3 | Self::AgeBand | Self::Age2 | Self::Role
         )
+    }
+
+    /// Returns whether a measure of a kind can be split by it.
+    pub fn splits(self, kind: Kind, measure: Measure) -> bool {
+        match self {
+            Self::Region | Self::Country | Self::Grant => true,
+            Self::Topic | Self::Reach => kind == Kind::Training,
+            Self::Document => kind == Kind::Consultation,
+            Self::ActionType | Self::Outcome => kind == Kind::AdvocacyAction,
+            Self::Scope => measure == Measure::Signatories,
+            Self::Currency => kind == Kind::JointProject,
+            Self::Domain | Self::Item | Self::State => kind == Kind::CapacityMilestone,
+            Self::Gender | Self::Gender3 | Self::AgeBand | Self::Age2 | Self::Role => {
+                measure.counts_persons()
+            }
+        }
     }
 }
 

@@ -89,6 +89,16 @@ impl Measure {
         }
     }
 
+    /// Returns whether it counts persons or their attendances.
+    pub const fn counts_persons(self) -> bool {
+        matches!(self, Self::Attendances | Self::People | Self::Completions)
+    }
+
+    /// Returns whether it is an amount of money.
+    pub const fn is_money(self) -> bool {
+        matches!(self, Self::Budget | Self::Spent)
+    }
+
     /// Returns whether a kind of record can be counted in this measure.
     pub fn belongs_to(self, kind: Kind) -> bool {
         Self::of(kind).contains(&self)

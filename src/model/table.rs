@@ -83,6 +83,27 @@ pub struct Tally {
     pub uncounted: u32,
 }
 
+/// Most sentences a member publishes about one period.
+pub const MOST_STATEMENTS: usize = 5;
+
+/// Most characters of one sentence.
+pub const LONGEST_STATEMENT: usize = 240;
+
+/// Most bytes of one sentence: three a character, as every living script needs at most.
+pub const WIDEST_STATEMENT: usize = 3 * LONGEST_STATEMENT;
+
+/// Returns whether a text is a sentence that may be published: one line of 1 to
+/// [`LONGEST_STATEMENT`] characters that does not steer a screen, and no more blanks than it needs.
+pub fn is_statement(text: &str) -> bool {
+    let spaced = || text.split(' ').all(|word| !word.is_empty());
+    text.len() <= WIDEST_STATEMENT
+        && (1..=LONGEST_STATEMENT).contains(&text.chars().count())
+        && !text
+            .chars()
+            .any(|letter| super::steers_text(letter) || (letter.is_whitespace() && letter != ' '))
+        && spaced()
+}
+
 /// One dimension of a table with its codes, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
@@ -204,6 +225,8 @@ pub struct Summary {
     pub charter_version: u32,
     /// The tables, in the plan's order.
     pub tables: Vec<Table>,
+    /// What the member says of it in its own words, each as [`is_statement`] has it.
+    pub statements: Vec<String>,
 }
 
 #[cfg(test)]
@@ -219,6 +242,31 @@ mod tests {
             axis(Dimension::Topic, &["a", "b", "c"]),
             axis(Dimension::Grant, &["x", "y"]),
         ]
+    }
+
+    #[test]
+    fn a_statement_is_one_plain_line() {
+        let longest = "a".repeat(LONGEST_STATEMENT);
+        for text in ["We trained.", "ฝึกอบรม 5 ครั้ง", &longest] {
+            assert!(is_statement(text), "{text:?}");
+        }
+        let longer = format!("{longest}a");
+        let wide = "\u{1f600}".repeat(LONGEST_STATEMENT);
+        for text in [
+            "",
+            " a",
+            "a ",
+            "a  b",
+            "a\nb",
+            "a\tb",
+            "a\u{1b}b",
+            "a\u{202e}b",
+            "a\u{a0}b",
+            &longer,
+            &wide,
+        ] {
+            assert!(!is_statement(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Node {
 /// out the checkpoint kept beside it.
 fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Failure> {
     let Some(note) = file.read().map_err(failure)? else {
-        return Ok(None);
+        return without_checkpoint(public);
     };
     let damaged = |error: &dyn std::fmt::Display| {
         let message = format!("the checkpoint file cannot be used: {error}");
@@ -182,6 +182,21 @@ fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Fa
         "the log in the store is not the one this node has signed; restore a backup".to_owned()
     };
     Ok(Some(Mark { reason, size }))
+}
+
+/// Returns why a log without its checkpoint file is in doubt: the file is there before the first
+/// leaf is, so it was lost, and the log may have been longer.
+fn without_checkpoint(public: &PublicPlane) -> Result<Option<Mark>, Failure> {
+    let Ok(charter) = public.charter() else {
+        return Ok(None);
+    };
+    let log = public.store.log(&charter.origin(&public.me.id));
+    let size = log.map_err(failure)?.map_or(0, |log| log.size);
+    let reason = format!(
+        "the checkpoint file is gone, so the {size} leaves held may not be all this node has \
+         signed; sync with a peer that holds its log"
+    );
+    Ok((size > 0).then_some(Mark { reason, size }))
 }
 
 /// Reads the card of the node in a directory.

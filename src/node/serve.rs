@@ -16,7 +16,6 @@ use crate::cli::host::{Ready, RunNode};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::rpc::local::LocalSocket;
-use crate::rpc::plane::PublicPlane;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
@@ -133,11 +132,6 @@ impl Running {
     /// As [`Node::client`].
     pub fn client(&self) -> Result<Client, Failure> {
         self.node.client()
-    }
-
-    /// Returns the public plane of the node.
-    pub(super) fn public(&self) -> &PublicPlane {
-        &self.node.office.public
     }
 
     /// Lets open calls end within the grace, then closes the node.

@@ -415,6 +415,55 @@ mod tests {
         assert!(record.is_led_by_another(&bench.member));
     }
 
+    /// A book whose disk takes nothing more.
+    struct FullBook(MemoryBook);
+
+    impl Book for FullBook {
+        fn get(
+            &self,
+            space: crate::record::Space,
+            key: &[u8],
+        ) -> Result<Option<Vec<u8>>, RecordError> {
+            self.0.get(space, key)
+        }
+
+        fn scan(
+            &self,
+            space: crate::record::Space,
+            prefix: &[u8],
+            each: &mut book::Each<'_>,
+        ) -> Result<(), RecordError> {
+            self.0.scan(space, prefix, each)
+        }
+
+        fn apply(&self, _: Vec<Change>) -> Result<(), RecordError> {
+            Err(RecordError::Store(crate::store::StoreError::DiskFull {
+                path: std::path::PathBuf::new(),
+                available: 0,
+                needed: 1,
+            }))
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_leaves_the_book_as_it_was() {
+        let book = MemoryBook::default();
+        let mut bench = Bench::new();
+        let settings = with(&[("source_id", "a1")]);
+        let record = bench.work(|desk| add(&book, desk, Kind::Training, &settings));
+        let record = record.expect("is added");
+        let before = book.0.borrow().clone();
+        let full = FullBook(book);
+        let other = with(&[("source_id", "a2")]);
+        let added = bench.work(|desk| add(&full, desk, Kind::Training, &other));
+        let edited = bench.work(|desk| edit(&full, desk, record.id, &[("source_id", "a3")]));
+        let deleted = delete(&full, record.id);
+        for done in [added, edited, deleted] {
+            assert!(matches!(done, Err(RecordError::Store(_))), "{done:?}");
+        }
+        assert_eq!(*full.0.0.borrow(), before);
+    }
+
     #[test]
     fn one_source_id_is_one_record() {
         let book = MemoryBook::default();

@@ -6,6 +6,7 @@
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
 //! - [`book`]: how records lie in the private database.
+//! - `bearing`: on which periods a record bears, and by what it is seen that it changed.
 //! - [`mod@edit`]: add, edit, delete, list.
 //! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
 //! - [`mod@tabulate`]: the numbers of a plan table.
@@ -24,6 +25,7 @@ pub mod value;
 
 pub mod entry;
 
+mod bearing;
 pub mod book;
 pub mod edit;
 mod error;
@@ -32,6 +34,7 @@ mod joint;
 pub mod tabulate;
 pub mod template;
 
+pub use bearing::{bears_on, mark};
 pub use book::{Book, Change, Space, each, show};
 pub use codes::CodeLists;
 pub use edit::{Desk, add, delete, edit, list, split_setting};

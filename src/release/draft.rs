@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 use super::ReleaseError;
 use super::history::{History, is_of};
 use super::ledger::{Entry, Ledger, Truth};
-use crate::charter::Policy;
+use super::sent::{Marks, Since};
+use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
+use crate::charter::{Member, Policy};
 use crate::disclosure::{Part, PersonalTable, Reason, Verdict, given_away, protect};
 use crate::model::{
     Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
@@ -23,6 +25,8 @@ use crate::wire::payload;
 pub struct Terms<'a> {
     /// The member.
     pub member: &'a MemberId,
+    /// Everybody in the consortium, whose names are no persons'.
+    pub members: &'a [Member],
     /// Its size, which decides the tables it publishes.
     pub size: Size,
     /// The countries its card names.
@@ -57,6 +61,16 @@ pub struct DraftSummary {
     pub replaces: Option<u64>,
     /// Who would see it.
     pub audience: Audience,
+    /// What in its statements may name or reach a person, a list per statement.
+    pub warnings: Vec<Vec<String>>,
+    /// The records that bear on it.
+    pub marks: Marks,
+    /// What became of its records since the last release, where that is remembered.
+    pub since: Option<Since>,
+    /// The tables of the last release.
+    pub before: Vec<Table>,
+    /// Whether a table is shown again as it was, although its figures changed.
+    pub held: bool,
     /// What truly stands behind its personal tables.
     pub truths: Vec<Truth>,
     /// Whether it says what the last release of the series says, so that nothing would leave.
@@ -72,6 +86,14 @@ pub struct Blocked {
     pub table: String,
     /// Why.
     pub reason: Reason,
+}
+
+impl DraftSummary {
+    /// Returns whether the last release still says what the records do, although they changed or
+    /// it is not known whether they did.
+    pub(super) fn is_still_true(&self) -> bool {
+        self.unchanged && !self.held && self.since.is_none_or(Since::is_anything)
+    }
 }
 
 impl Draft {
@@ -116,11 +138,17 @@ impl Draft {
                 period,
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
-            let sheet = Sheet::fill(terms, series, book, &history)?;
-            if kinds.is_empty() && history.newest().is_none() && sheet.is_blank() {
+            let mut sheet = Sheet::fill(terms, series, book, &history)?;
+            let said = Statements(ledger.0).of(series)?;
+            let silent = sheet.is_blank() && said.is_empty();
+            if kinds.is_empty() && history.newest().is_none() && silent {
                 continue;
             }
-            let (summary, mut blocked) = sheet.protect(terms, &history)?;
+            let marks = std::mem::take(&mut sheet.marks);
+            let (mut summary, mut blocked) = sheet.protect(terms, &history, said)?;
+            let sent = Marks::sent(ledger.0, series)?;
+            summary.since = sent.map(|sent| marks.since(&sent));
+            summary.marks = marks;
             draft.summaries.push(summary);
             draft.blocked.append(&mut blocked);
         }
@@ -146,6 +174,10 @@ fn digest(terms: &Terms<'_>, summaries: &[DraftSummary]) -> String {
         );
         hasher.update(head.as_bytes());
         hasher.update(&draft.payload);
+        // A draft whose warnings nobody saw is another draft.
+        for warning in draft.warnings.iter().flatten() {
+            hasher.update(format!("warning {}\n{warning}\n", warning.len()).as_bytes());
+        }
     }
     hasher
         .finalize()
@@ -169,6 +201,7 @@ pub fn audience_text(audience: &Audience) -> String {
 /// The true tables of one series.
 struct Sheet<'a> {
     series: Series,
+    marks: Marks,
     tables: Vec<TrueTable<'a>>,
 }
 
@@ -218,7 +251,9 @@ impl<'a> Sheet<'a> {
                 Counting::new(request(spec, axes, *period), terms.member)
             })
             .collect();
+        let mut marks = Marks::default();
         each(book, series.kind, &mut |record| {
+            marks.take(series, &record);
             countings
                 .iter_mut()
                 .for_each(|counting| counting.add(&record));
@@ -245,7 +280,11 @@ impl<'a> Sheet<'a> {
                 tables[at].around.push((period, tallies));
             }
         }
-        Ok(Self { series, tables })
+        Ok(Self {
+            series,
+            marks,
+            tables,
+        })
     }
 
     /// Returns whether nothing of this kind is in the period's tables.
@@ -260,6 +299,7 @@ impl<'a> Sheet<'a> {
         self,
         terms: &Terms<'_>,
         history: &History<'_>,
+        statements: Vec<String>,
     ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
         let (newest, before) = history.newest().unzip();
         let personal: Vec<PersonalTable> = self
@@ -294,19 +334,36 @@ impl<'a> Sheet<'a> {
                 cells,
             });
         }
-        let unchanged = before.is_some_and(|before| before.tables == tables);
-        let summary = Summary {
+        let warnings = statement::warnings(&statements, terms);
+        let unchanged =
+            before.filter(|before| before.tables == tables && before.statements == statements);
+        // What was let out already is named as it was then, so that its digest stays what it was.
+        let summary = unchanged.cloned().unwrap_or_else(|| Summary {
             member: terms.member.clone(),
             series: self.series,
             revision: before.map_or(0, |before| before.revision) + 1,
             charter_version: terms.charter_version,
             tables,
+            statements,
+        });
+        let unchanged = unchanged.is_some();
+        let replaces = if unchanged {
+            newest.and_then(Entry::replaces)
+        } else {
+            newest.map(|entry| entry.index)
         };
         let draft = DraftSummary {
             payload: payload::encode(&summary)?,
             summary,
-            replaces: newest.map(|entry| entry.index),
+            replaces,
             audience: terms.policy.kind(self.series.kind).audience,
+            warnings,
+            marks: Marks::default(),
+            since: None,
+            held: blocked
+                .iter()
+                .any(|table| table.reason == Reason::SmallChange),
+            before: before.map_or_else(Vec::new, |before| before.tables.clone()),
             truths,
             unchanged,
         };

@@ -1,6 +1,7 @@
 //! Why something stays inside.
 
-use crate::model::{Grain, Kind};
+use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS};
+use crate::model::{Grain, Kind, Period};
 use crate::store::StoreError;
 use crate::store::replica::ReplicaError;
 use crate::wire::payload::PayloadError;
@@ -37,6 +38,23 @@ pub enum ReleaseError {
     /// A status was asked for a series that has a summary.
     #[error("{0} has a summary already; a status says that there is none")]
     HasSummary(String),
+    /// A sentence that cannot be published.
+    #[error(
+        "{given:?} is not a statement: one line of 1 to {LONGEST_STATEMENT} characters, \
+         with single blanks between words"
+    )]
+    BadStatement {
+        /// Its beginning.
+        given: String,
+    },
+    /// More sentences than a period may have.
+    #[error("{period} would have {asked} statements; accepted: at most {MOST_STATEMENTS}")]
+    TooManyStatements {
+        /// The period.
+        period: Period,
+        /// How many there would be, over all kinds.
+        asked: usize,
+    },
     /// A payload cannot be made or read.
     #[error(transparent)]
     Payload(#[from] PayloadError),

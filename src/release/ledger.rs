@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
-use crate::model::{Dimension, Kind, Measure, Period, Tally};
+use super::sent::{self, Marks};
+use crate::log::Leaf;
+use crate::model::{Dimension, Kind, Measure, Period, Series, Tally};
 use crate::store::{Changes, PrivateStore, SaltedPayload};
 
 /// The part of the private database that holds the ledger.
@@ -37,6 +39,19 @@ pub struct Entry {
     /// What truly stood behind the personal tables.
     #[serde(default)]
     pub truths: Vec<Truth>,
+    /// The records a summary was counted from; written beside the entry, and not read with it.
+    #[serde(skip)]
+    pub marks: Option<Marks>,
+}
+
+impl Entry {
+    /// Returns the leaf it replaced.
+    pub fn replaces(&self) -> Option<u64> {
+        match Leaf::parse(self.leaf.as_bytes()) {
+            Ok(Leaf::Summary { replaces, .. }) => replaces,
+            _ => None,
+        }
+    }
 }
 
 /// A personal table as it truly was.
@@ -66,10 +81,31 @@ impl Ledger<'_> {
         for (entry, payload) in entries {
             let bytes = serde_json::to_vec(entry).map_err(ReleaseError::Ledger)?;
             changes.put(SPACE, &entry.index.to_be_bytes(), bytes);
+            if let (Some(series), Some(marks)) = (&entry.series, &entry.marks) {
+                sent::put(&mut changes, series, marks);
+            }
             if let Some(payload) = payload {
                 let bytes = [&payload.salt[..], &payload.payload].concat();
                 changes.put(PAYLOAD_SPACE, &entry.index.to_be_bytes(), bytes);
             }
+        }
+        Ok(self.0.apply(changes)?)
+    }
+
+    /// Remembers that what was sent of some series is what these records say.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn confirm<'m>(
+        self,
+        confirmed: impl IntoIterator<Item = (Series, &'m Marks)>,
+    ) -> Result<(), ReleaseError> {
+        let mut changes = Changes::new();
+        for (series, marks) in confirmed {
+            sent::put(&mut changes, &series.to_string(), marks);
+        }
+        if changes.is_empty() {
+            return Ok(());
         }
         Ok(self.0.apply(changes)?)
     }

@@ -3,6 +3,8 @@
 //! - [`draft`]: what would leave for a period, to the byte.
 //! - `history`: what was shown before, for the next draft to be held against.
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
+//! - [`statement`]: what a network says of a period in its own words, and what to look at in it.
+//! - [`sent`]: from which records a release was counted, to show what changed since.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
 //! - [`keys`]: the member's own keys.
@@ -22,6 +24,8 @@ pub mod ledger;
 pub mod listing;
 pub mod plane;
 pub mod publish;
+pub mod sent;
+pub mod statement;
 
 pub use draft::{Draft, Terms};
 pub use error::ReleaseError;

@@ -65,6 +65,10 @@ impl Door<'_> {
             leaves.push((summary.summary.series, summary.summary.revision, index));
         }
         self.let_out(entries)?;
+        // Somebody looked, and what was sent is what the records say.
+        let same = draft.summaries.iter().filter(|draft| draft.is_still_true());
+        let same = same.map(|draft| (draft.summary.series, &draft.marks));
+        Ledger(self.private).confirm(same)?;
         self.published(leaves)
     }
 
@@ -162,6 +166,7 @@ impl Door<'_> {
             has_payload: true,
             series: Some(draft.summary.series.to_string()),
             truths: draft.truths.clone(),
+            marks: Some(draft.marks.clone()),
         };
         Ok((entry, Some(payload)))
     }
@@ -174,6 +179,7 @@ impl Door<'_> {
             has_payload: false,
             series,
             truths: Vec::new(),
+            marks: None,
         };
         self.let_out(vec![(entry, None)])?;
         Ok(index)
@@ -193,19 +199,14 @@ impl Door<'_> {
         }
         let origin = self.origin();
         let mut growth = Replica::new(self.public, origin.as_str()).grow()?;
+        self.begin_checkpoints(growth.size(), growth.root())?;
         for (entry, payload) in entries {
             growth.push(store::Entry {
                 leaf: entry.leaf.into_bytes(),
                 payload: payload.map_or(Payload::Absent, Payload::Here),
             })?;
         }
-        let signed = VerifiedCheckpoint::sign(
-            self.consortium,
-            self.member,
-            self.log_key,
-            growth.size(),
-            growth.root(),
-        );
+        let signed = self.sign(growth.size(), growth.root());
         let note = signed.to_string();
         growth.store(
             Some(Head {
@@ -217,6 +218,20 @@ impl Door<'_> {
         self.public.commit()?;
         self.checkpoint_file.write(&note)?;
         Ok(())
+    }
+
+    /// Sees to it that the checkpoint file is there before any leaf is, so that a log without one
+    /// can only have lost it.
+    fn begin_checkpoints(&self, size: u64, root: Hash) -> Result<(), ReleaseError> {
+        if self.checkpoint_file.read()?.is_none() {
+            let signed = self.sign(size, root);
+            self.checkpoint_file.write(&signed.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn sign(&self, size: u64, root: Hash) -> VerifiedCheckpoint {
+        VerifiedCheckpoint::sign(self.consortium, self.member, self.log_key, size, root)
     }
 
     fn replica(&self) -> OwnLog<'_> {

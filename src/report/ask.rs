@@ -148,6 +148,23 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// Returns the further grains at which the plan has a table that answers, finest first.
+    pub(super) fn other_grains(&self, plan: &[TableSpec]) -> Vec<Grain> {
+        let wanted = self.wanted();
+        let answers = |grain: &Grain| wanted.choose(plan, Some(*grain)).is_ok();
+        let others = Grain::ALL.iter().filter(|grain| **grain != self.grain);
+        others.copied().filter(answers).collect()
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            kind: self.kind,
+            measure: self.measure,
+            by: &self.by,
+            filters: &self.filters,
+        }
+    }
+
     fn refuse_distinct_sum(&self, plan: &[TableSpec]) -> Result<(), ReportError> {
         let sums = self.adds() == Adds::Distinct && !self.splits_by(By::Period);
         let (Some(first), Some(last)) = (self.periods.first(), self.periods.last()) else {
@@ -156,13 +173,7 @@ impl<'a> Ask<'a> {
         if !sums || first == last {
             return Ok(());
         }
-        let wanted = Wanted {
-            kind: self.kind,
-            measure: self.measure,
-            by: &self.by,
-            filters: &self.filters,
-        };
-        let year_has_it = wanted.choose(plan, Some(Grain::Year)).is_ok();
+        let year_has_it = self.wanted().choose(plan, Some(Grain::Year)).is_ok();
         let use_instead = match self.grain {
             Grain::Month | Grain::Quarter if year_has_it => {
                 "use the year's own table, grain year".to_owned()

@@ -134,6 +134,8 @@ pub struct Columns {
     shapes: Vec<Vec<Axis>>,
     shape_of: HashMap<Vec<Axis>, u32>,
     sheets: HashMap<SheetKey, Sheet>,
+    /// What members say in their own words, by word.
+    statements: HashMap<u32, Vec<String>>,
 }
 
 /// One leaf about a series.
@@ -285,6 +287,9 @@ impl Columns {
             let sheet = self.sheets.entry(key).or_default();
             sheet.push(number, shape, &table.cells);
         }
+        if !payload.statements.is_empty() {
+            self.statements.insert(number, payload.statements.clone());
+        }
         self.words[number as usize].held = true;
         Ok(())
     }
@@ -377,6 +382,11 @@ impl Columns {
             })
     }
 
+    /// Returns what a member says in its own words in the summary of a word.
+    pub(super) fn statements(&self, number: u32) -> &[String] {
+        self.statements.get(&number).map_or(&[], Vec::as_slice)
+    }
+
     /// Returns whether a reader may see a summary's payload.
     pub(super) fn may_see(&self, word: &Word, reader: Option<&MemberId>) -> bool {
         let (Some(reader), Said::Summary { audience, .. }) = (reader, word.said) else {
@@ -439,6 +449,7 @@ impl Columns {
             for sheet in self.sheets.values_mut() {
                 sheet.erase(number);
             }
+            self.statements.remove(&number);
         }
     }
 

@@ -66,10 +66,15 @@ pub enum ReportError {
         measure: String,
     },
     /// Summaries are lacking, and the caller did not allow that.
-    #[error("the answer would be partial, lacking {lacking}")]
+    #[error(
+        "the answer would be partial, lacking {lacking}{}",
+        .elsewhere.as_deref().map(|note| format!("; {note}")).unwrap_or_default()
+    )]
     Partial {
         /// Whose summaries are lacking, and why.
         lacking: String,
+        /// Where there are figures, if there are none at all at the grain asked for.
+        elsewhere: Option<String>,
     },
     /// More figures than one answer may hold.
     #[error("the answer would have {asked} {what}, more than {most}")]

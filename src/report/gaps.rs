@@ -72,7 +72,11 @@ impl Covers {
         covers
     }
 
-    pub(super) fn refuse_partial(&self, ask: &Ask<'_>) -> Result<(), ReportError> {
+    pub(super) fn refuse_partial(
+        &self,
+        ask: &Ask<'_>,
+        elsewhere: Option<String>,
+    ) -> Result<(), ReportError> {
         if self.lacking.is_empty() || ask.allow_partial {
             return Ok(());
         }
@@ -90,7 +94,7 @@ impl Covers {
         if further > 0 {
             lacking.push_str(&format!(" and {further} more"));
         }
-        Err(ReportError::Partial { lacking })
+        Err(ReportError::Partial { lacking, elsewhere })
     }
 
     pub(super) fn respond(self, ask: &Ask<'_>) -> wire::CoverageResponse {

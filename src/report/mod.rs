@@ -9,14 +9,16 @@
 //! - `ask`: the question as understood; `choose` finds its table, `span` its periods.
 //! - `slots`: which summary answers for a member in a period; `gaps`: what is not here.
 //! - `grid`: from the codes of a table to the rows of an answer; `tally`: sums of bounds.
-//! - `answer`: the rows, and what stands behind each; `notes`: what their reader must know.
+//! - `answer`: the rows, and what stands behind each; `notes`: what their reader must know;
+//!   `doubles`: what two networks may both have reported; `statements`: what members say of it
+//!   in their own words.
 //! - [`query`](mod@query): all of it in order.
 //! - [`coverage`](mod@coverage): who was expected to report, and did.
 //!
 //! What goes out:
 //! - [`mod@prove`]: one leaf with its proof, to be checked offline.
 //! - [`render`]: an answer as JSON, CSV and text, and its canonical form.
-//! - [`story`](mod@story): the year in a donor's words.
+//! - [`story`](mod@story): some periods in a donor's words.
 //!
 //! Invariant: an answer is a function of the leaves and payloads taken in, the charter, the
 //! query, who asks and its date. Nothing here reads a clock or a socket, and the order in
@@ -30,6 +32,7 @@ mod choose;
 pub mod columns;
 pub mod consortium;
 pub mod coverage;
+mod doubles;
 mod error;
 pub mod feed;
 mod gaps;
@@ -41,6 +44,7 @@ pub mod render;
 mod sheet;
 mod slots;
 mod span;
+mod statements;
 pub mod story;
 mod tally;
 

@@ -3,18 +3,12 @@
 //! Notes speak of the answer and of a row's state, never of one cell: two rows of one state have
 //! the same notes, so that a note says nothing the figures do not.
 
-use std::collections::BTreeMap;
-
 use super::ask::{Ask, By};
-use super::consortium::Consortium;
 use crate::charter::Size;
-use crate::charter::policy::{CodeList, Of};
+use crate::charter::policy::Of;
 use crate::model::measure::Adds;
 use crate::model::{Dimension, Measure};
 use crate::wire;
-
-/// Most questions about one action reported twice.
-const MOST_DOUBLES: usize = 10;
 
 const INTERVAL: &str = "An interval: the value lies from lower to upper, both included; \
     from 0 it may be a true 0.";
@@ -23,14 +17,20 @@ const UNBOUNDED: &str = "Not known, or not known in full: no count, kept back or
 const UNCOUNTED: &str = "Activities with no count are not in the value; uncounted says how many \
     there are.";
 
-/// Writes the notes of an answer into its rows; `doubles` are questions about actions that may
-/// have been reported twice.
-pub(super) fn attach(ask: &Ask<'_>, doubles: Vec<String>, rows: &mut [wire::Row]) {
+/// Writes the notes of an answer into its rows; `elsewhere` says where there are figures,
+/// and `questions` are about what may have been reported twice.
+pub(super) fn attach(
+    ask: &Ask<'_>,
+    elsewhere: Option<String>,
+    questions: &[String],
+    rows: &mut [wire::Row],
+) {
     let mut common = of_answer(ask);
+    common.extend(elsewhere.map(|note| capitalised(&note) + "."));
     if rows.iter().any(|row| row.uncounted > 0) {
         common.push(UNCOUNTED.to_owned());
     }
-    common.extend(doubles);
+    common.extend_from_slice(questions);
     for row in rows {
         row.notes.clone_from(&common);
         match (row.value, row.upper) {
@@ -93,49 +93,6 @@ fn only_some_sizes(ask: &Ask<'_>) -> Option<String> {
     ))
 }
 
-/// Returns a question for every type of action that several networks report in one period, none
-/// of them as joint, from each network's activities by period and type and its joint ones.
-pub(super) fn doubles(
-    consortium: &Consortium,
-    activities: &[wire::Row],
-    joined: &[wire::Row],
-) -> Vec<String> {
-    let word = |row: &wire::Row, name| row.group.get(name).cloned().unwrap_or_default();
-    let has_joined: Vec<(String, String)> = joined
-        .iter()
-        .filter(|row| row.upper != Some(0))
-        .map(|row| (word(row, "member"), word(row, "period")))
-        .collect();
-    // Rows come in the order of periods, and the questions keep it.
-    let mut networks: BTreeMap<(usize, String, String), usize> = BTreeMap::new();
-    let mut periods: Vec<String> = Vec::new();
-    for row in activities.iter().filter(|row| row.lower > 0) {
-        let (member, period) = (word(row, "member"), word(row, "period"));
-        if has_joined.contains(&(member, period.clone())) {
-            continue;
-        }
-        let order = periods.iter().position(|known| *known == period);
-        let order = order.unwrap_or_else(|| {
-            periods.push(period.clone());
-            periods.len() - 1
-        });
-        *networks
-            .entry((order, period, word(row, "action_type")))
-            .or_default() += 1;
-    }
-    networks
-        .into_iter()
-        .filter(|(_, networks)| *networks > 1)
-        .take(MOST_DOUBLES)
-        .map(|((_, period, code), networks)| {
-            let label = consortium.policy.label(CodeList::ActionType, &code);
-            let networks = number_word(networks);
-            let action = with_article(label);
-            format!("{networks} networks report {action} in {period}: the same one?")
-        })
-        .collect()
-}
-
 /// Returns a small number as a word.
 pub(super) fn number_word(number: usize) -> String {
     const WORDS: [&str; 9] = [
@@ -145,10 +102,17 @@ pub(super) fn number_word(number: usize) -> String {
     word.map_or_else(|| number.to_string(), |word| (*word).to_owned())
 }
 
-fn with_article(label: &str) -> String {
+/// Returns a label with its article: `an open letter`.
+pub(super) fn with_article(label: &str) -> String {
     let label = uncapitalised(label);
     let vowel = label.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {label}", if vowel { "an" } else { "a" })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 /// Returns a label as it stands within a sentence: `open letter`, but `HR manual`.

@@ -11,6 +11,7 @@
 //! publishes no such table are not expected.
 
 use base64::Engine as _;
+use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
@@ -20,8 +21,9 @@ use super::consortium::{Asker, Consortium};
 use super::error::ReportError;
 use super::gaps::Covers;
 use super::grid::Grid;
-use super::{notes, slots};
-use crate::model::{Cell, Figure, Kind, Measure};
+use super::statements::{self, About};
+use super::{doubles, notes, slots};
+use crate::model::{Cell, Figure, Grain};
 use crate::wire;
 
 /// Answers one query.
@@ -37,60 +39,69 @@ pub fn query(
 ) -> Result<wire::QueryResponse, ReportError> {
     let ask = Ask::read(columns, consortium, asker, request)?;
     let (mut rows, covers) = figures(columns, consortium, &ask)?;
-    let doubles = doubles(columns, consortium, asker, &ask);
-    notes::attach(&ask, doubles, &mut rows);
+    let questions = doubles::find(columns, consortium, asker, &ask.to_wire());
+    let elsewhere = elsewhere(columns, consortium, &ask);
+    notes::attach(&ask, elsewhere, &questions, &mut rows);
     Ok(wire::QueryResponse {
         query: Some(ask.to_wire()),
-        as_of: Some(as_of(columns, consortium, &ask)),
+        as_of: Some(as_of(columns, consortium, ask.at)),
         rows,
         coverage: Some(covers.respond(&ask)),
         decimals: ask.measure.decimals(),
+        questions,
+        statements: in_own_words(columns, consortium, &ask),
     })
 }
 
-fn figures(
+fn in_own_words(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> Vec<wire::Statement> {
+    let (Some(first), Some(last)) = (ask.periods.first(), ask.periods.last()) else {
+        return Vec::new();
+    };
+    let about = About {
+        kinds: &[ask.kind],
+        members: &ask.members,
+        first: first.first_day(),
+        last: last.last_day(),
+        fy_month: consortium.policy.fy_month(),
+        at: ask.at,
+        reader: ask.reader,
+    };
+    statements::find(columns, about)
+}
+
+/// Works out the rows of an answer, and what of it is not here.
+pub(super) fn figures(
     columns: &Columns,
     consortium: &Consortium,
     ask: &Ask<'_>,
 ) -> Result<(Vec<wire::Row>, Covers), ReportError> {
     let found = slots::find(columns, ask);
     let covers = Covers::new(columns, consortium, ask, &found);
-    covers.refuse_partial(ask)?;
+    covers.refuse_partial(ask, elsewhere(columns, consortium, ask))?;
     let grid = Grid::new(columns, consortium, ask, &found)?;
     let nil = nil_figure(consortium, ask);
     let answer = Answer::new(columns, ask, &found, &grid, &covers, nil)?;
     Ok((answer.rows()?, covers))
 }
 
-/// Returns questions about advocacy that two networks may have reported without naming a lead.
-fn doubles(
-    columns: &Columns,
-    consortium: &Consortium,
-    asker: &Asker,
-    ask: &Ask<'_>,
-) -> Vec<String> {
-    if ask.kind != Kind::AdvocacyAction || ask.members.len() < 2 {
-        return Vec::new();
-    }
-    let rows = |measure: Measure, by: &[&str]| {
-        let request = wire::QueryRequest {
-            measure: measure.to_string(),
-            by: by.iter().map(|name| (*name).to_owned()).collect(),
-            r#where: Vec::new(),
-            allow_partial: true,
-            ..ask.to_wire()
-        };
-        let ask = Ask::read(columns, consortium, asker, &request)?;
-        figures(columns, consortium, &ask).map(|(rows, _)| rows)
+/// Says at which grain there are figures, where nothing at all was published at the one asked for.
+fn elsewhere(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> Option<String> {
+    let heard = |grain: Grain| {
+        let mut members = ask.members.iter();
+        members.any(|member| {
+            let mut words = columns.words_of(&member.id, ask.kind, grain, ask.at);
+            words.next().is_some()
+        })
     };
-    // A plan without these tables, or too large an answer, leaves nothing to ask about.
-    match (
-        rows(Measure::Activities, &["member", "period", "action_type"]),
-        rows(Measure::ActivitiesJoined, &["member", "period"]),
-    ) {
-        (Ok(activities), Ok(joined)) => notes::doubles(consortium, &activities, &joined),
-        _ => Vec::new(),
+    if heard(ask.grain) {
+        return None;
     }
+    let other = ask.other_grains(&consortium.policy.table);
+    let other = other.into_iter().find(|grain| heard(*grain))?;
+    Some(format!(
+        "nothing of this kind was published by {}; by {other} there are figures (--grain {other})",
+        ask.grain
+    ))
 }
 
 /// Returns what a period in which nothing happened counts as.
@@ -110,7 +121,8 @@ fn nil_figure(consortium: &Consortium, ask: &Ask<'_>) -> Cell {
     }
 }
 
-fn as_of(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> wire::AsOf {
+/// Returns what an answer as of a date rests on.
+pub(super) fn as_of(columns: &Columns, consortium: &Consortium, date: Date) -> wire::AsOf {
     let checkpoints = consortium.publishers().map(|member| {
         let head = columns.head(&member.id);
         // A log nothing is held of is the empty tree: RFC 6962 §2.1.
@@ -124,7 +136,7 @@ fn as_of(columns: &Columns, consortium: &Consortium, ask: &Ask<'_>) -> wire::AsO
         }
     });
     wire::AsOf {
-        date: ask.at.to_string(),
+        date: date.to_string(),
         charter_version: consortium.version,
         checkpoints: checkpoints.collect(),
     }

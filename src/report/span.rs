@@ -72,6 +72,24 @@ impl Span {
         })
     }
 
+    /// Returns the span with its open ends at the first and last period known, and where nothing
+    /// is known, at the first one expected.
+    pub(super) fn closed(self, known: Option<(Period, Period)>, consortium: &Consortium) -> Self {
+        let (first, last) = known.unwrap_or((consortium.since, consortium.since));
+        let from = match (self.from, self.to) {
+            (Some(from), _) => from,
+            (None, Some(to)) => std::cmp::min_by_key(first, to, |p| p.first_day()),
+            (None, None) => first,
+        };
+        let to = self
+            .to
+            .unwrap_or_else(|| std::cmp::max_by_key(last, from, |p| p.last_day()));
+        Self {
+            from: Some(from),
+            to: Some(to),
+        }
+    }
+
     /// Returns the periods of a grain from one end to the other. An open end is the first or last
     /// period known, and where nothing is known, the first one expected.
     pub(super) fn periods(

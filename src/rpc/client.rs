@@ -36,6 +36,10 @@ pub struct CallError {
 
 impl From<tonic::Status> for CallError {
     fn from(status: tonic::Status) -> Self {
+        // A node's own answer has no cause on this side of the connection.
+        if std::error::Error::source(&status).is_some() && status::hint_of(&status).is_empty() {
+            return Self::cut_off();
+        }
         Self {
             code: status::code_of(&status),
             message: match status.message() {
@@ -48,6 +52,14 @@ impl From<tonic::Status> for CallError {
 }
 
 impl CallError {
+    fn cut_off() -> Self {
+        Self {
+            code: "unavailable".to_owned(),
+            message: "the node went away before it answered".to_owned(),
+            hint: "it may have done what was asked: look, then ask again".to_owned(),
+        }
+    }
+
     fn file(error: &io::Error) -> Self {
         Self {
             code: "file".to_owned(),
@@ -123,6 +135,8 @@ calls! {
     publish = releases.publish(PublishRequest) -> PublishResponse;
     /// Says that a kind and period have no summary, and why.
     set_status = releases.set_status(SetStatusRequest) -> SetStatusResponse;
+    /// Writes, or returns, what the member says of a kind and period in its own words.
+    state = releases.state(StateRequest) -> StateResponse;
     /// Lists what was released.
     list_releases = releases.list(ListReleasesRequest) -> ListReleasesResponse;
 
@@ -160,6 +174,8 @@ calls! {
     query = reports.query(QueryRequest) -> QueryResponse;
     /// Says who was expected to report and did.
     coverage = reports.coverage(CoverageRequest) -> CoverageResponse;
+    /// Tells some periods in sentences.
+    story = reports.story(StoryRequest) -> StoryResponse;
     /// Returns one leaf with its proof.
     prove = reports.prove(ProveRequest) -> ProveResponse;
 }

@@ -21,6 +21,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::caller::Caller;
 use super::limits::Limits;
+use super::line;
 use super::local::{self, LocalError};
 use super::serve::serve_connection;
 use super::tls::certificate_error;
@@ -31,10 +32,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long the head of a peer's answer may take: longer than its own limit, so that its word
 /// arrives first.
 const REQUEST: Duration = Duration::from_secs(15);
-/// How often a peer is asked whether it is alive, also while no call is open.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-/// How long it may take to answer that.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of headers accepted in an answer.
 const HEADER_BYTES: u32 = 8_192;
 /// Bytes on their way inside this process.
@@ -148,8 +145,8 @@ pub async fn peer(address: &PeerAddress, tls: Arc<ClientConfig>) -> Result<Chann
     let endpoint = endpoint(&address.to_string())?
         .connect_timeout(CONNECT)
         .timeout(REQUEST)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .http2_keep_alive_interval(line::DIALLED.0)
+        .keep_alive_timeout(line::DIALLED.1)
         .keep_alive_while_idle(true)
         .http2_max_header_list_size(HEADER_BYTES);
     let to = address.clone();
@@ -174,7 +171,7 @@ async fn dial(
     let tcp = TcpStream::connect((address.host.as_str(), address.port))
         .await
         .map_err(unreachable)?;
-    tcp.set_nodelay(true).map_err(unreachable)?;
+    line::tune(&tcp);
     // Only the SPIFFE id is compared, and no name is sent; rustls wants one all the same.
     let name = ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
     let connected = TlsConnector::from(tls).connect(name, tcp).await;

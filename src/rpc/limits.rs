@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::line;
+
 /// What one peer, and all peers together, may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -45,7 +47,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(3),
             request: Some(Duration::from_secs(10)),
             silence: Some(Duration::from_secs(120)),
-            keepalive: Some((Duration::from_secs(10), Duration::from_secs(10))),
+            keepalive: Some(line::ACCEPTED),
             age: Some(Duration::from_secs(30 * 60)),
             grace: Duration::from_secs(10),
             refused: Duration::from_secs(5),

@@ -5,6 +5,7 @@
 //! - [`guard`]: what stands before every call: protocol, permission, deadlines, panics.
 //! - [`limits`]: how much of this node a caller may use.
 //! - [`serve`]: the listener for peers.
+//! - `line`: how a connection treats a slow line.
 //! - [`local`]: the Unix socket, for commands of the same user.
 //! - [`connect`]: channels to a peer, to the socket, and into this very process.
 //! - [`client`]: every call of the local services, as plain functions over messages.
@@ -28,6 +29,7 @@ pub mod errors;
 pub mod generated;
 pub mod guard;
 pub mod limits;
+mod line;
 pub mod local;
 pub mod own_cert;
 pub mod plane;

@@ -313,6 +313,25 @@ impl PublicPlane {
         )?)
     }
 
+    /// Tells a story in the name of a member, or of this node's own user.
+    ///
+    /// # Errors
+    /// When there is no charter, or the request cannot be understood.
+    pub fn story(
+        &self,
+        reader: Option<MemberId>,
+        request: &wire::StoryRequest,
+    ) -> Result<wire::StoryResponse, PlaneError> {
+        let consortium = self.consortium_now()?;
+        let seen = self.caught_up()?;
+        Ok(report::story(
+            &seen.columns,
+            &consortium,
+            &self.asker(reader),
+            request,
+        )?)
+    }
+
     /// Returns the logs whose owner signed two histories.
     pub fn frozen_logs(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -354,19 +373,6 @@ impl PublicPlane {
             .iter()
             .any(|release| release.leaf_index == index && release.superseded_by.is_some());
         Ok(if superseded { "superseded" } else { "current" })
-    }
-
-    /// Runs `with` on everything taken in, with the consortium as it is now.
-    ///
-    /// # Errors
-    /// When there is no charter, or as `with` does.
-    pub fn with_columns<T>(
-        &self,
-        with: impl FnOnce(&Columns, &Consortium, &Asker) -> Result<T, ReportError>,
-    ) -> Result<T, PlaneError> {
-        let consortium = self.consortium_now()?;
-        let seen = self.caught_up()?;
-        Ok(with(&seen.columns, &consortium, &self.asker(None))?)
     }
 
     fn consortium_now(&self) -> Result<Consortium, PlaneError> {

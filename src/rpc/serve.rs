@@ -21,6 +21,7 @@ use tonic::transport::Server;
 use super::caller::{Caller, Connected, PeerIdentity};
 use super::guard::GuardLayer;
 use super::limits::Limits;
+use super::line;
 use super::tls::TrustSource;
 
 /// What the listener for peers serves, and to whom.
@@ -116,8 +117,7 @@ struct Arrival {
 }
 
 async fn one_peer(mut arrival: Arrival) {
-    // Without it small frames wait for acknowledgements; nothing breaks if it fails.
-    let _ = arrival.tcp.set_nodelay(true);
+    line::tune(&arrival.tcp);
     let acceptor = TlsAcceptor::from(arrival.tls);
     let handshake = tokio::time::timeout(arrival.limits.handshake, acceptor.accept(arrival.tcp));
     let shaken = tokio::select! {

@@ -1,12 +1,13 @@
 //! A summary as the exact bytes its leaf commits to.
 //!
 //! Every number is fixed-width, the shape comes from the plan, and zeros fill it up to a power of
-//! two of at least 1 KiB: two summaries of one shape have one size, whatever they say.
+//! two of at least 1 KiB: two summaries of one shape have one size, whatever they say. One with
+//! statements has room for as many of the longest, however many it has and however short.
 
 use prost::Message as _;
 
 use super::{Summary as Message, SummaryAxis, SummaryTable};
-use crate::model::table::cell_count;
+use crate::model::table::{MOST_STATEMENTS, WIDEST_STATEMENT, cell_count, is_statement};
 use crate::model::{Axis, Cell, Figure, Series, Summary, Table};
 
 /// Smallest payload.
@@ -14,6 +15,9 @@ pub const LEAST_LEN: usize = 1024;
 
 /// Largest payload a node takes in.
 pub const MOST_LEN: usize = 1 << 20;
+
+/// Bytes kept where there is a statement: each with one byte of tag and two of length.
+const ROOM_FOR_STATEMENTS: usize = MOST_STATEMENTS * (WIDEST_STATEMENT + 3);
 
 const FORMAT: u32 = 1;
 const EXACT: u32 = 1;
@@ -47,9 +51,16 @@ pub fn encode(summary: &Summary) -> Result<Vec<u8>, PayloadError> {
         revision: summary.revision,
         charter_version: summary.charter_version,
         tables: summary.tables.iter().map(encode_table).collect(),
+        statements: Vec::new(),
         padding: Vec::new(),
     };
-    let mut target = message.encoded_len().next_power_of_two().max(LEAST_LEN);
+    let room = match summary.statements.is_empty() {
+        true => 0,
+        false => ROOM_FOR_STATEMENTS,
+    };
+    let len = message.encoded_len() + room;
+    message.statements.clone_from(&summary.statements);
+    let mut target = len.next_power_of_two().max(LEAST_LEN);
     while !pad_to(&mut message, target) {
         target *= 2;
     }
@@ -124,6 +135,12 @@ pub fn decode(bytes: &[u8]) -> Result<Summary, PayloadError> {
     if message.revision == 0 || message.charter_version == 0 {
         return Err(meaning("revision and charter version start at 1"));
     }
+    let statements = &message.statements;
+    if statements.len() > MOST_STATEMENTS || !statements.iter().all(|text| is_statement(text)) {
+        return Err(meaning(
+            "a statement is not one of at most five plain lines",
+        ));
+    }
     let series: Series = format!("{}/{}", message.kind, message.period)
         .parse()
         .map_err(meaning)?;
@@ -137,6 +154,7 @@ pub fn decode(bytes: &[u8]) -> Result<Summary, PayloadError> {
             .into_iter()
             .map(decode_table)
             .collect::<Result<_, _>>()?,
+        statements: message.statements,
     })
 }
 
@@ -225,6 +243,7 @@ mod tests {
             cells in proptest::collection::vec((figures(), any::<u32>()), 1..200),
             tables in 0usize..4,
             revision in 1u32..,
+            statements in proptest::collection::vec("[a-zé่]{1,240}", 0..=5),
         ) -> Summary {
             let cells: Vec<Cell> =
                 cells.into_iter().map(|(figure, uncounted)| Cell { figure, uncounted }).collect();
@@ -241,6 +260,7 @@ mod tests {
                 revision,
                 charter_version: 1,
                 tables: vec![table; tables],
+                statements,
             }
         }
     }
@@ -256,6 +276,9 @@ mod tests {
         #[test]
         fn size_does_not_speak(summary in summaries()) {
             let mut silent = summary.clone();
+            silent.statements.truncate(1);
+            silent.statements.iter_mut().for_each(|text| text.truncate(0));
+            silent.statements.iter_mut().for_each(|text| text.push('a'));
             for table in &mut silent.tables {
                 for cell in &mut table.cells {
                     *cell = Cell { figure: Figure::Absent, uncounted: 0 };
@@ -265,6 +288,21 @@ mod tests {
                 encode(&summary).expect("small enough").len(),
                 encode(&silent).expect("small enough").len()
             );
+        }
+
+        #[test]
+        fn statements_that_are_none_are_refused(text in "([a-z]{241}|a\n|\u{1b}| a|)", more in 1usize..3) {
+            let mut summary = Summary {
+                member: "inpud".parse().expect("a member id"),
+                series: "training/2018Q1".parse().expect("a series"),
+                revision: 1,
+                charter_version: 1,
+                tables: Vec::new(),
+                statements: vec![text; more],
+            };
+            prop_assert!(decode(&encode(&summary).expect("small enough")).is_err());
+            summary.statements = vec!["a".to_owned(); 6];
+            prop_assert!(decode(&encode(&summary).expect("small enough")).is_err());
         }
 
         #[test]

@@ -310,5 +310,6 @@ fn summary(member: &MemberId, index: usize) -> Summary {
         revision: 1 + (index / SERIES) as u32,
         charter_version: 1,
         tables: tables.collect(),
+        statements: Vec::new(),
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn run() {
     let policy = Policy::default_plan();
     let countries = ["TH", "VN", "ID"].map(str::to_owned);
     let terms = Terms {
+        members: &[],
         member: &plane.member,
         size: Size::Large,
         countries: &countries,

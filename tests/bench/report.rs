@@ -265,5 +265,6 @@ fn blank(consortium: &Consortium, member: &MemberId) -> Summary {
             cells: vec![nothing; axes.iter().map(|axis| axis.codes.len()).product()],
             axes,
         }],
+        statements: Vec::new(),
     }
 }

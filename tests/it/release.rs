@@ -74,6 +74,7 @@ impl Office {
 
     fn draft(&self, of: &str) -> Draft {
         let terms = Terms {
+            members: &[],
             member: &self.member,
             size: Size::Large,
             countries: &[],

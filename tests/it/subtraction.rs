@@ -216,6 +216,7 @@ impl Node {
     fn release(&mut self, period: Period, size: Size) -> usize {
         let countries = COUNTRIES.map(str::to_owned);
         let terms = Terms {
+            members: &[],
             member: &self.member,
             size,
             countries: &countries,
@@ -234,6 +235,7 @@ impl Node {
                 has_payload: true,
                 series: Some(summary.summary.series.to_string()),
                 truths: summary.truths,
+                marks: None,
             };
             let payload = SaltedPayload {
                 salt: [0; 32],

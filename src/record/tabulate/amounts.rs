@@ -115,7 +115,7 @@ fn milestones(record: &Record, when: Field, period: Period) -> usize {
 }
 
 /// Returns the day a project ended: `finished`, else `end` where the status says it is over.
-fn closed(record: &Record) -> Option<Date> {
+pub(in crate::record) fn closed(record: &Record) -> Option<Date> {
     let over = matches!(record.code(Field::Status), Some("finished" | "cancelled"));
     let end = || over.then(|| record.day(Field::End)).flatten();
     record.day(Field::Finished).or_else(end)

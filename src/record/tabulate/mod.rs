@@ -25,6 +25,7 @@ use super::person::Pseudonym;
 use super::schema::Field;
 use crate::charter::policy::Of;
 use crate::model::{Axis, Kind, Measure, MemberId, Period, Tally};
+pub(super) use amounts::closed;
 use grid::Grid;
 use people::People;
 use stands::Latest;

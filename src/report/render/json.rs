@@ -18,6 +18,11 @@ pub fn coverage(coverage: &wire::CoverageResponse) -> Value {
     to_value(&Coverage::of(coverage))
 }
 
+/// Returns a story as `story --json` prints it.
+pub fn story(story: &wire::StoryResponse) -> Value {
+    to_value(&Story::of(story))
+}
+
 /// Returns an answer's canonical form: the JSON of [`report`] without cosignatures, on one line.
 /// It is the same bytes for anyone who holds the same logs and asks with the same date.
 pub fn canonical(answer: &wire::QueryResponse) -> Vec<u8> {
@@ -39,6 +44,17 @@ struct Report<'a> {
     as_of: AsOf<'a>,
     coverage: Coverage<'a>,
     rows: Vec<Row<'a>>,
+    statements: Vec<Statement<'a>>,
+}
+
+#[derive(Serialize)]
+struct Statement<'a> {
+    member: &'a str,
+    name: &'a str,
+    kind: &'a str,
+    period: &'a str,
+    text: &'a str,
+    leaf_index: u64,
 }
 
 #[derive(Default, Serialize)]
@@ -109,6 +125,35 @@ struct Row<'a> {
 }
 
 #[derive(Serialize)]
+struct Story<'a> {
+    from: &'a str,
+    to: &'a str,
+    story: Vec<&'a str>,
+    sentences: Vec<Sentence<'a>>,
+    as_of: AsOf<'a>,
+    questions: &'a [String],
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Sentence<'a> {
+    text: &'a str,
+    rows: Vec<Told<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    coverage: Vec<CoverageRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Statement<'a>>,
+}
+
+/// A row with the query that gives it.
+#[derive(Serialize)]
+struct Told<'a> {
+    query: Query<'a>,
+    #[serde(flatten)]
+    row: Row<'a>,
+}
+
+#[derive(Serialize)]
 struct Summary<'a> {
     member: &'a str,
     leaf_index: u64,
@@ -144,6 +189,7 @@ impl<'a> Report<'a> {
             as_of: answer.as_of.as_ref().map(AsOf::of).unwrap_or_default(),
             coverage: coverage.map(Coverage::of).unwrap_or_default(),
             rows: answer.rows.iter().map(|row| Row::of(row, unit)).collect(),
+            statements: answer.statements.iter().map(Statement::of).collect(),
         }
     }
 }
@@ -189,7 +235,6 @@ impl<'a> AsOf<'a> {
 
 impl<'a> Coverage<'a> {
     fn of(coverage: &'a wire::CoverageResponse) -> Self {
-        let given = |text: &'a String| (!text.is_empty()).then_some(text.as_str());
         Self {
             expected: coverage.expected,
             reported: coverage.reported,
@@ -199,18 +244,69 @@ impl<'a> Coverage<'a> {
             excused: coverage.excused,
             withheld: coverage.withheld,
             recalled: coverage.recalled,
-            rows: coverage
-                .rows
-                .iter()
-                .map(|row| CoverageRow {
-                    member: &row.member,
-                    kind: &row.kind,
-                    period: &row.period,
-                    state: &row.state,
-                    due: given(&row.due),
-                    date: given(&row.date),
+            rows: coverage.rows.iter().map(CoverageRow::of).collect(),
+        }
+    }
+}
+
+impl<'a> CoverageRow<'a> {
+    fn of(row: &'a wire::CoverageRow) -> Self {
+        let given = |text: &'a String| (!text.is_empty()).then_some(text.as_str());
+        Self {
+            member: &row.member,
+            kind: &row.kind,
+            period: &row.period,
+            state: &row.state,
+            due: given(&row.due),
+            date: given(&row.date),
+        }
+    }
+}
+
+impl<'a> Statement<'a> {
+    fn of(statement: &'a wire::Statement) -> Self {
+        Self {
+            member: &statement.member,
+            name: &statement.name,
+            kind: &statement.kind,
+            period: &statement.period,
+            text: &statement.text,
+            leaf_index: statement.leaf_index,
+        }
+    }
+}
+
+impl<'a> Story<'a> {
+    fn of(story: &'a wire::StoryResponse) -> Self {
+        let sentences = story.sentences.iter();
+        Self {
+            from: &story.from,
+            to: &story.to,
+            story: sentences.clone().map(|told| told.text.as_str()).collect(),
+            sentences: sentences.map(Sentence::of).collect(),
+            as_of: story.as_of.as_ref().map(AsOf::of).unwrap_or_default(),
+            questions: &story.questions,
+            notes: &story.notes,
+        }
+    }
+}
+
+impl<'a> Sentence<'a> {
+    fn of(sentence: &'a wire::StorySentence) -> Self {
+        let rows = sentence.rows.iter();
+        Self {
+            text: &sentence.text,
+            rows: rows
+                .filter_map(|told| {
+                    let (query, row) = (told.query.as_ref()?, told.row.as_ref()?);
+                    Some(Told {
+                        query: Query::of(query),
+                        row: Row::of(row, Unit::of_measure(&query.measure, told.decimals)),
+                    })
                 })
                 .collect(),
+            coverage: sentence.coverage.iter().map(CoverageRow::of).collect(),
+            statement: sentence.statement.as_ref().map(Statement::of),
         }
     }
 }

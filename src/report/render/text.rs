@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::Unit;
 use crate::model::steers_text;
 use crate::report::coverage::State;
+use crate::report::statements::attributed;
 use crate::wire;
 
 /// Most series named in a statement of coverage, per state.
@@ -20,7 +21,7 @@ pub fn report(answer: &wire::QueryResponse) -> String {
     let mut header: Vec<String> = query.by.clone();
     header.push(query.measure.clone());
     if some_uncounted {
-        header.push("uncounted".to_owned());
+        header.push("without".to_owned());
     }
     header.push("members".to_owned());
     let mut table = plain_table(&header);
@@ -29,7 +30,7 @@ pub fn report(answer: &wire::QueryResponse) -> String {
         let mut line: Vec<String> = query.by.iter().map(code).collect();
         line.push(unit.bounds(row.value, row.lower, row.upper));
         if some_uncounted {
-            line.push(row.uncounted.to_string());
+            line.push(uncounted(row.uncounted));
         }
         line.push(row.members.join(" "));
         table.add_row(line.iter().map(|word| printable(word)));
@@ -43,16 +44,49 @@ pub fn report(answer: &wire::QueryResponse) -> String {
         text.push_str(&printable(note));
         text.push('\n');
     }
-    if let Some(as_of) = &answer.as_of {
-        let date = &as_of.date;
-        let version = as_of.charter_version;
-        text.push_str(&format!("As of {date}, charter version {version}.\n"));
+    for statement in &answer.statements {
+        text.push_str(&format!("{}\n", printable(&attributed(statement))));
     }
+    text.push_str(&as_of_line(answer.as_of.as_ref()));
     if let Some(coverage) = &answer.coverage {
         text.push_str(&coverage_line(coverage));
         text.push('\n');
     }
     text
+}
+
+/// Returns a story for a terminal: its sentences, then what is asked and what must be known.
+pub fn story(story: &wire::StoryResponse) -> String {
+    let mut text: String = story
+        .sentences
+        .iter()
+        .map(|told| format!("{}\n", printable(&told.text)))
+        .collect();
+    text.push('\n');
+    for question in &story.questions {
+        text.push_str(&format!("To be asked: {}\n", printable(question)));
+    }
+    for note in &story.notes {
+        text.push_str(&format!("{}\n", printable(note)));
+    }
+    text.push_str(&as_of_line(story.as_of.as_ref()));
+    text
+}
+
+fn as_of_line(as_of: Option<&wire::AsOf>) -> String {
+    as_of.map_or_else(String::new, |as_of| {
+        let (date, version) = (&as_of.date, as_of.charter_version);
+        format!("As of {date}, charter version {version}.\n")
+    })
+}
+
+/// Says how many activities a figure leaves out because nobody counted in them.
+fn uncounted(number: u64) -> String {
+    match number {
+        0 => String::new(),
+        1 => "1 activity nobody counted".to_owned(),
+        many => format!("{many} activities nobody counted"),
+    }
 }
 
 /// Returns coverage as a table for a terminal, and in one line.

@@ -90,6 +90,12 @@ impl Office {
         }
     }
 
+    /// Returns the month in which the charter's financial years begin.
+    pub(super) fn fy_month(&self) -> i8 {
+        let charter = self.public.charter();
+        charter.map_or(1, |charter| charter.policy().fy_month())
+    }
+
     /// Runs `with` on the door to the own log, while nobody else uses it.
     pub(super) fn at_door<T>(
         &self,
@@ -225,6 +231,7 @@ pub(super) fn terms<'a>(
     })?;
     Ok(Terms {
         member: me,
+        members: charter.members(),
         size: member.size,
         countries: &member.countries,
         charter_version: charter.version(),

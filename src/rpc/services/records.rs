@@ -12,6 +12,7 @@ use super::{blocking, invalid};
 use crate::model::{Kind, Period};
 use crate::record::{self, CodeLists, Desk, List, Shape, Target};
 use crate::release::Opened;
+use crate::release::sent::Sent;
 use crate::rpc::client::CallError;
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::records_server::Records;
@@ -64,13 +65,16 @@ fn kind(text: &str) -> Result<Kind, Status> {
     text.parse().map_err(invalid)
 }
 
-fn to_wire(record: &record::Record, in_full: bool) -> wire::Record {
+fn to_wire(record: &record::Record, sent: &Sent, in_full: bool) -> wire::Record {
     let json = if in_full {
         record.to_json_in_full()
     } else {
         record.to_json()
     };
+    let standing = sent.standing(record);
     wire::Record {
+        sent: standing.sent,
+        changed_since_sent: standing.changed_since_sent,
         id: record.id.to_string(),
         kind: record.kind.to_string(),
         fields_json: json["fields"].to_string(),
@@ -80,18 +84,25 @@ fn to_wire(record: &record::Record, in_full: bool) -> wire::Record {
     }
 }
 
+fn sent(opened: &Opened, kind: Option<Kind>, fy_month: i8) -> Result<Sent, Status> {
+    Sent::read(&opened.store, kind, fy_month).map_err(|error| error.told())
+}
+
 #[tonic::async_trait]
 impl Records for RecordsService {
     async fn add(
         &self,
         request: Request<wire::AddRecordRequest>,
     ) -> Result<Response<wire::AddRecordResponse>, Status> {
-        let request = request.into_inner();
+        let (request, fy_month) = (request.into_inner(), self.office.fy_month());
         self.at_desk(move |opened, desk| {
             let settings = settings(&request.settings);
-            let added = record::add(&opened.store, desk, kind(&request.kind)?, &settings);
+            let kind = kind(&request.kind)?;
+            let sent = sent(opened, Some(kind), fy_month)?;
+            let added =
+                record::add(&opened.store, desk, kind, &settings).map_err(|error| error.told())?;
             Ok(wire::AddRecordResponse {
-                record: Some(to_wire(&added.map_err(|error| error.told())?, false)),
+                record: Some(to_wire(&added, &sent, false)),
             })
         })
         .await
@@ -101,12 +112,14 @@ impl Records for RecordsService {
         &self,
         request: Request<wire::EditRecordRequest>,
     ) -> Result<Response<wire::EditRecordResponse>, Status> {
-        let request = request.into_inner();
+        let (request, fy_month) = (request.into_inner(), self.office.fy_month());
         self.at_desk(move |opened, desk| {
             let settings = settings(&request.settings);
-            let edited = record::edit(&opened.store, desk, id(&request.id)?, &settings);
+            let sent = sent(opened, None, fy_month)?;
+            let edited = record::edit(&opened.store, desk, id(&request.id)?, &settings)
+                .map_err(|error| error.told())?;
             Ok(wire::EditRecordResponse {
-                record: Some(to_wire(&edited.map_err(|error| error.told())?, false)),
+                record: Some(to_wire(&edited, &sent, false)),
             })
         })
         .await
@@ -116,11 +129,13 @@ impl Records for RecordsService {
         &self,
         request: Request<wire::DeleteRecordRequest>,
     ) -> Result<Response<wire::DeleteRecordResponse>, Status> {
-        let request = request.into_inner();
+        let (request, fy_month) = (request.into_inner(), self.office.fy_month());
         self.at_desk(move |opened, _| {
-            let deleted = record::delete(&opened.store, id(&request.id)?);
+            let sent = sent(opened, None, fy_month)?;
+            let deleted =
+                record::delete(&opened.store, id(&request.id)?).map_err(|error| error.told())?;
             Ok(wire::DeleteRecordResponse {
-                record: Some(to_wire(&deleted.map_err(|error| error.told())?, false)),
+                record: Some(to_wire(&deleted, &sent, false)),
             })
         })
         .await
@@ -134,9 +149,11 @@ impl Records for RecordsService {
         let office = Arc::clone(&self.office);
         blocking(move || {
             let opened = office.opened()?;
-            let shown = record::show(&opened.store, id(&request.id)?);
+            let shown =
+                record::show(&opened.store, id(&request.id)?).map_err(|error| error.told())?;
+            let sent = sent(&opened, Some(shown.kind), office.fy_month())?;
             Ok(wire::ShowRecordResponse {
-                record: Some(to_wire(&shown.map_err(|error| error.told())?, true)),
+                record: Some(to_wire(&shown, &sent, true)),
             })
         })
         .await
@@ -161,12 +178,17 @@ impl Records for RecordsService {
         let (pages, stream) = mpsc::channel(2);
         tokio::task::spawn_blocking(move || {
             let listed = office.opened().and_then(|opened| {
-                record::list(&opened.store, asked, period).map_err(|error| error.told())
+                let sent = sent(&opened, asked, office.fy_month())?;
+                let records = record::list(&opened.store, asked, period);
+                Ok((records.map_err(|error| error.told())?, sent))
             });
             match listed {
-                Ok(records) => {
+                Ok((records, sent)) => {
                     for page in records.chunks(PAGE) {
-                        let records = page.iter().map(|record| to_wire(record, false)).collect();
+                        let records = page
+                            .iter()
+                            .map(|record| to_wire(record, &sent, false))
+                            .collect();
                         if pages
                             .blocking_send(Ok(wire::ListRecordsResponse { records }))
                             .is_err()

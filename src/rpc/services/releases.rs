@@ -1,15 +1,18 @@
 //! The one door, over the local socket.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use tonic::{Request, Response, Status};
 
 use super::office::{Office, base64, terms};
 use super::{PeerBook, blocking, invalid};
-use crate::model::{Kind, Period, Series, Table};
+use crate::model::{self, Cell, Kind, Period, Series, Table};
 use crate::release::draft::{Blocked, Draft, DraftSummary, audience_text};
 use crate::release::ledger::Ledger;
 use crate::release::listing::{Listed, listing};
+use crate::release::sent::{Sent, Since};
+use crate::release::statement::{Statements, warnings};
 use crate::release::{Opened, Published, ReleaseError, SeriesStatus};
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::releases_server::Releases;
@@ -114,14 +117,22 @@ impl Releases for ReleasesService {
         .await
     }
 
+    async fn state(
+        &self,
+        request: Request<wire::StateRequest>,
+    ) -> Result<Response<wire::StateResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || office.state(&asked)).await
+    }
+
     async fn list(
         &self,
         _request: Request<wire::ListReleasesRequest>,
     ) -> Result<Response<wire::ListReleasesResponse>, Status> {
         let office = Arc::clone(&self.office);
         blocking(move || {
-            office.opened()?;
-            let releases = office.releases()?;
+            let opened = office.opened()?;
+            let releases = office.releases(&opened)?;
             Ok(wire::ListReleasesResponse { releases })
         })
         .await
@@ -136,15 +147,60 @@ impl Office {
         Draft::make(&terms, period, kinds, &opened.store, ledger).map_err(|error| error.told())
     }
 
+    /// Writes, or returns, what is said of a series.
+    fn state(&self, asked: &wire::StateRequest) -> Result<wire::StateResponse, Status> {
+        let kind: Kind = asked.kind.parse().map_err(invalid)?;
+        let period: Period = asked.period.parse().map_err(invalid)?;
+        let opened = self.opened()?;
+        let charter = self.charter()?;
+        let terms = terms(&charter, &self.public.me.id)?;
+        let period = period.with_financial_year(terms.policy.fy_month());
+        let grain = period.grain();
+        if terms
+            .policy
+            .tables(kind, grain, terms.size)
+            .next()
+            .is_none()
+        {
+            return Err(ReleaseError::NoTables { kind, grain }.told());
+        }
+        let series = Series { kind, period };
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let statements = Statements(&opened.store);
+        if asked.replace {
+            statements
+                .replace(series, &asked.texts)
+                .map_err(|error| error.told())?;
+        }
+        let texts = statements.of(series).map_err(|error| error.told())?;
+        Ok(wire::StateResponse {
+            series: series.to_string(),
+            statements: said(&texts, &warnings(&texts, &terms)),
+        })
+    }
+
     /// Returns every leaf of the own log about a series, with what became of it.
-    fn releases(&self) -> Result<Vec<wire::ReleaseEntry>, Status> {
+    fn releases(&self, opened: &Opened) -> Result<Vec<wire::ReleaseEntry>, Status> {
         let origin = self.charter()?.origin(&self.public.me.id);
         let listed = listing(&self.public.store, &origin).map_err(|error| error.told())?;
-        let entry = |one: Listed| wire::ReleaseEntry {
-            leaf_index: one.leaf_index,
-            series: one.series.to_string(),
-            revision: one.revision,
-            state: one.state.to_owned(),
+        let since = Sent::read(&opened.store, None, self.fy_month())
+            .and_then(|sent| sent.since(&opened.store))
+            .map_err(|error| error.told())?;
+        // By name: in a leaf, a financial year is written without the month it begins in.
+        let since: BTreeMap<String, Since> = since
+            .into_iter()
+            .map(|(series, since)| (series.to_string(), since))
+            .collect();
+        let entry = |one: Listed| {
+            let since = since.get(&one.series.to_string());
+            let since = since.filter(|_| one.state == "current");
+            wire::ReleaseEntry {
+                leaf_index: one.leaf_index,
+                series: one.series.to_string(),
+                revision: one.revision,
+                state: one.state.to_owned(),
+                since: since.copied().and_then(changes),
+            }
         };
         Ok(listed.into_iter().map(entry).collect())
     }
@@ -184,9 +240,25 @@ fn summary(draft: &DraftSummary) -> wire::DraftSummary {
         revision: draft.summary.revision,
         replaces: draft.replaces,
         audience: audience_text(&draft.audience),
-        tables: draft.summary.tables.iter().map(table).collect(),
+        tables: draft
+            .summary
+            .tables
+            .iter()
+            .map(|one| table(one, draft.before.iter().find(|before| before.id == one.id)))
+            .collect(),
         unchanged: draft.unchanged,
+        statements: said(&draft.summary.statements, &draft.warnings),
+        since: draft.since.and_then(changes),
     }
+}
+
+fn said(texts: &[String], warnings: &[Vec<String>]) -> Vec<wire::DraftStatement> {
+    let both = texts.iter().zip(warnings);
+    both.map(|(text, warnings)| wire::DraftStatement {
+        text: text.clone(),
+        warnings: warnings.clone(),
+    })
+    .collect()
 }
 
 fn blocked(blocked: &Blocked) -> wire::BlockedTable {
@@ -197,17 +269,29 @@ fn blocked(blocked: &Blocked) -> wire::BlockedTable {
     }
 }
 
-fn table(table: &Table) -> wire::DraftTable {
+fn changes(since: Since) -> Option<wire::RecordChanges> {
+    since.is_anything().then_some(wire::RecordChanges {
+        changed: since.changed,
+        added: since.added,
+        deleted: since.deleted,
+    })
+}
+
+fn table(table: &Table, before: Option<&Table>) -> wire::DraftTable {
     let by = || table.axes.iter().map(|axis| axis.dimension.to_string());
-    let cell = |(at, cell): (usize, &crate::model::Cell)| wire::DraftCell {
-        dims: by()
-            .zip(table.codes_at(at).into_iter().map(ToOwned::to_owned))
-            .collect(),
-        state: cell.figure.state().to_owned(),
-        value: cell.figure.value(),
-        lower: cell.figure.lower(),
-        upper: cell.figure.upper(),
-        uncounted: cell.uncounted,
+    let was = |codes: &[&str], cell: &Cell| {
+        let before = before?;
+        let at = model::table::index_of(&before.axes, codes)?;
+        let was = before.cells.get(at).filter(|was| *was != cell)?;
+        Some(Box::new(figure(was)))
+    };
+    let cell = |(at, cell): (usize, &Cell)| {
+        let codes = table.codes_at(at);
+        wire::DraftCell {
+            was: was(&codes, cell),
+            dims: by().zip(codes.into_iter().map(ToOwned::to_owned)).collect(),
+            ..figure(cell)
+        }
     };
     wire::DraftTable {
         table: table.id.clone(),
@@ -215,5 +299,16 @@ fn table(table: &Table) -> wire::DraftTable {
         by: by().collect(),
         cells: table.cells.iter().enumerate().map(cell).collect(),
         decimals: table.measure.decimals(),
+    }
+}
+
+fn figure(cell: &Cell) -> wire::DraftCell {
+    wire::DraftCell {
+        state: cell.figure.state().to_owned(),
+        value: cell.figure.value(),
+        lower: cell.figure.lower(),
+        upper: cell.figure.upper(),
+        uncounted: cell.uncounted,
+        ..wire::DraftCell::default()
     }
 }

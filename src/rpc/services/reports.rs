@@ -49,6 +49,15 @@ impl Reports for ReportsService {
         blocking(move || plane.coverage(reader, &asked).map_err(|error| error.told())).await
     }
 
+    async fn story(
+        &self,
+        request: Request<wire::StoryRequest>,
+    ) -> Result<Response<wire::StoryResponse>, Status> {
+        let reader = Self::reader(&request)?;
+        let (plane, asked) = (Arc::clone(&self.plane), request.into_inner());
+        blocking(move || plane.story(reader, &asked).map_err(|error| error.told())).await
+    }
+
     async fn prove(
         &self,
         request: Request<wire::ProveRequest>,

@@ -80,6 +80,7 @@ pub(crate) fn proof(person: &Person, speaks_for: &str, witnesses: &[&Person]) ->
         revision: 1,
         charter_version: 1,
         tables: Vec::new(),
+        statements: Vec::new(),
     };
     let opening = Opening {
         salt: [7; 32],

@@ -136,7 +136,7 @@ fn stored(node: &Node) -> Vec<(String, u64, String, Vec<counterfoil::store::Entr
 fn honest(inpud: &Node, from: u64) -> SyncBatch {
     let roll = inpud.federation.roll().expect("a roll");
     let serving = Serving::begin(&inpud.store, &roll, &id("anpud"), &inpud.origin(), from);
-    let batch = serving.expect("serves").next_batch(&inpud.store);
+    let batch = serving.expect("serves").next_batch(&inpud.store, 1 << 20);
     batch.expect("reads").expect("one batch")
 }
 
@@ -365,7 +365,7 @@ async fn a_payload_for_somebody_else() {
     other.append(entries);
     let roll = other.federation.roll().expect("a roll");
     let mut batch = Serving::begin(&other.store, &roll, &id("liar"), &other.origin(), 40)
-        .and_then(|mut serving| serving.next_batch(&other.store))
+        .and_then(|mut serving| serving.next_batch(&other.store, 1 << 20))
         .expect("serves")
         .expect("a batch");
     assert_eq!(batch.payloads.len(), 1);

@@ -268,6 +268,7 @@ pub(crate) fn summary(member: &str, n: u64, audience: Audience) -> Entry {
         revision,
         charter_version: 1,
         tables: Vec::new(),
+        statements: Vec::new(),
     });
     let payload = payload.expect("small");
     let mut salt = [0; 32];

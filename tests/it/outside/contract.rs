@@ -301,6 +301,8 @@ fn released(node: &Node) {
         &["leaf_index", "series", "revision", "state"],
     );
     assert_eq!(node.publish("2018Q1", "training")["published"], json!([]));
+    let again = node.ok(&["release", "publish", digest]);
+    assert_eq!(again["published"], json!([]), "asked for twice");
     node.refused(&["release", "publish", "no-such-digest"], "not_found");
     node.refused(
         &["release", "preview", "2018-01", "--kind", "training"],

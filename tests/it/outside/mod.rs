@@ -1,6 +1,7 @@
 //! The program from outside: what somebody sees who has only its commands, files and ports.
 
 mod carpentries;
+mod changed;
 mod contract;
 mod coordinator;
 mod crowd;
@@ -13,3 +14,4 @@ mod putback;
 mod refusals;
 mod relayed;
 mod rollback;
+mod statements;

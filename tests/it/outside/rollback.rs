@@ -146,3 +146,12 @@ fn a_node_that_lost_its_public_plane_signs_nothing_until_it_has_it_back() {
     pair.inpud.terminate();
     pair.recover();
 }
+
+#[test]
+fn a_log_without_its_checkpoint_file_is_not_signed_until_a_peer_has_shown_it() {
+    let mut pair = Pair::new(|_| {});
+    std::fs::remove_file(pair.inpud.dir.join("checkpoint")).expect("removed");
+    let said = refused_to_sign(&pair.inpud);
+    assert!(said.contains("checkpoint file is gone"), "{said}");
+    pair.recover();
+}

@@ -773,3 +773,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_nothing_was_published_at_a_grain_another_one_is_named() {
+    let mut book = Book::new();
+    book.publish(
+        "inpud",
+        "training/2018",
+        "2019-01-15",
+        &[("training.activities", &[], exact(3))],
+    );
+    let refused = book.ask("training activities members=inpud in=2018");
+    let message = refused.expect_err("partial").to_string();
+    let hint = "othing of this kind was published by quarter; by year there are figures \
+                (--grain year)";
+    assert!(message.contains(hint), "{message}");
+    let answer = book
+        .ask("training activities members=inpud in=2018 partial")
+        .expect("an answer");
+    assert!(answer.rows[0].notes[0].contains(hint), "{:?}", answer.rows);
+    let by_year = book
+        .ask("training activities members=inpud in=2018 grain=year")
+        .expect("an answer");
+    let notes = &by_year.rows[0].notes;
+    assert!(!notes.iter().any(|note| note.contains(hint)), "{notes:?}");
+}

@@ -156,6 +156,7 @@ impl Book {
             revision: *revision,
             charter_version: 1,
             tables,
+            statements: Vec::new(),
         }
     }
 

@@ -1,0 +1,276 @@
+//! Whether a policy makes sense: ranges, spellings, and tables that nobody could be found by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
+
+use super::error::line_of;
+use super::policy::{CodeList, Floor, Of, Policy, PolicyError, TableSpec};
+use crate::model::{Dimension, Grain, Measure};
+
+/// Something in a policy that cannot stand.
+#[derive(Debug)]
+pub(super) struct Fault {
+    at: At,
+    message: String,
+}
+
+/// Where it stands.
+#[derive(Debug)]
+enum At {
+    MinCell,
+    Code(CodeList, String),
+    /// The table by its position, its id, and the key in it.
+    Table(usize, String, &'static str),
+}
+
+/// Checks ranges, code spellings and the tables.
+pub(super) fn check(policy: &Policy) -> Result<(), Fault> {
+    if !(Floor::LEAST..=1_000_000).contains(&policy.disclosure.min_cell) {
+        let message = format!("must be from {} to 1000000", Floor::LEAST);
+        let at = At::MinCell;
+        return Err(Fault { at, message });
+    }
+    for (list, codes) in &policy.codes {
+        if let Some(bad) = codes.keys().find(|code| !is_code(code)) {
+            let message = format!(
+                "{bad:?} is not a code: up to 40 letters, digits, dots, dashes or underscores"
+            );
+            let at = At::Code(*list, bad.clone());
+            return Err(Fault { at, message });
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (nth, table) in policy.table.iter().enumerate() {
+        let fault = |(key, message): Wrong| Fault {
+            at: At::Table(nth, table.id.clone(), key),
+            message,
+        };
+        if !seen.insert(&table.id) {
+            return Err(fault(("id", "two tables have this id".to_owned())));
+        }
+        check_table(policy, table).map_err(fault)?;
+        check_persons(policy, table).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// The key of a table, and what is wrong with it.
+type Wrong = (&'static str, String);
+
+fn wrong<T>(key: &'static str, message: impl Into<String>) -> Result<T, Wrong> {
+    Err((key, message.into()))
+}
+
+fn check_table(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
+    let (kind, measure) = (table.kind, table.measure);
+    if !measure.belongs_to(kind) {
+        let known = Measure::of(kind).iter().map(|measure| measure.as_str());
+        let known = known.collect::<Vec<_>>().join(" ");
+        return wrong(
+            "measure",
+            format!("{kind} has no measure {measure}; it has {known}"),
+        );
+    }
+    if table.period.is_empty() {
+        return wrong("period", "must name month, quarter, year or fy");
+    }
+    if table.sizes.is_empty() {
+        return wrong("sizes", "must name small, medium or large");
+    }
+    if table.period.contains(&Grain::FinancialYear) && policy.financial_year_starts.is_none() {
+        return wrong("period", "a table by fy needs financial_year_starts");
+    }
+    let mut dimensions = BTreeSet::new();
+    for dimension in &table.by {
+        if !dimensions.insert(*dimension) {
+            return wrong("by", format!("dimension {dimension} stands twice"));
+        }
+        if !dimension.splits(kind, measure) {
+            return wrong(
+                "by",
+                format!("{kind} {measure} cannot be split by {dimension}"),
+            );
+        }
+    }
+    if measure.is_money() && !table.by.contains(&Dimension::Currency) {
+        return wrong(
+            "by",
+            "amounts of different currencies do not add up; name currency too",
+        );
+    }
+    if let Some(stray) = table.attributes.iter().find(|a| !table.by.contains(a)) {
+        return wrong(
+            "attributes",
+            format!("attribute {stray} is not among its dimensions"),
+        );
+    }
+    if table.of.is_some() && measure != Measure::Signatories {
+        return wrong("of", "only signatories have it");
+    }
+    Ok(())
+}
+
+/// Checks that a table that counts persons is protected, and can be.
+fn check_persons(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
+    let counts_persons = table.measure.counts_persons()
+        || table.of == Some(Of::Individuals)
+        || table.by.iter().any(|d| d.describes_persons());
+    if counts_persons && !table.personal {
+        return wrong("personal", "it counts persons, so personal must be true");
+    }
+    if !table.personal {
+        return Ok(());
+    }
+    let same = |other: &&TableSpec| {
+        other.personal
+            && (other.kind, other.measure, other.of) == (table.kind, table.measure, table.of)
+    };
+    // Two years that overlap and do not contain each other could be subtracted quarter by quarter.
+    let grains: BTreeSet<Grain> = policy
+        .table
+        .iter()
+        .filter(same)
+        .flat_map(|other| other.period.iter().copied())
+        .collect();
+    if grains.contains(&Grain::Year) && grains.contains(&Grain::FinancialYear) {
+        return wrong(
+            "period",
+            "persons are counted by year or by fy, not both: the two overlap",
+        );
+    }
+    for grain in &table.period {
+        for size in &table.sizes {
+            let has_total = policy.table.iter().filter(same).any(|other| {
+                other.by.is_empty() && other.period.contains(grain) && other.sizes.contains(size)
+            });
+            if !has_total {
+                return wrong(
+                    "by",
+                    format!(
+                        "a split of persons needs its total too: a table of {} {} with by = [] \
+                         for period {grain} and size {size}",
+                        table.kind, table.measure
+                    ),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_code(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+impl Fault {
+    /// Returns the line of a policy's text it stands on.
+    pub(super) fn line_in(&self, text: &str) -> Option<usize> {
+        let places: Places = toml::from_str(text).ok()?;
+        let span = match &self.at {
+            At::MinCell => places.disclosure.get("min_cell")?.span(),
+            At::Code(list, code) => {
+                let codes = places.codes.get(list.as_str())?;
+                codes.get(code)?.span()
+            }
+            At::Table(nth, _, key) => {
+                let table = places.table.get(*nth)?;
+                match table.get_ref().get(*key) {
+                    Some(value) => value.span(),
+                    None => table.span(),
+                }
+            }
+        };
+        Some(line_of(text, Some(span)))
+    }
+
+    /// Returns the error a reader of the policy is given.
+    pub(super) fn at_line(self, line: Option<usize>) -> PolicyError {
+        let place = match self.at {
+            At::MinCell => "disclosure.min_cell".to_owned(),
+            At::Code(list, _) => format!("codes.{list}"),
+            At::Table(_, id, _) => format!("table {id:?}"),
+        };
+        PolicyError::Meaning {
+            line,
+            place,
+            message: self.message,
+        }
+    }
+}
+
+/// Where the parts of a policy stand in its text.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(default)]
+    disclosure: Keys,
+    #[serde(default)]
+    codes: BTreeMap<String, Keys>,
+    #[serde(default)]
+    table: Vec<Spanned<Keys>>,
+}
+
+type Keys = BTreeMap<String, Spanned<IgnoredAny>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refuse(text: &str, error: &str) {
+        let found = Policy::parse(text).expect_err("must be refused");
+        assert_eq!(found.to_string(), error);
+    }
+
+    #[test]
+    fn a_split_of_persons_needs_its_total() {
+        refuse(
+            "[[table]]\nid = 't'\nkind = 'training'\nmeasure = 'people'\nby = ['gender3']\n\
+             period = ['quarter']\npersonal = true\nsizes = ['large']",
+            "policy line 5: table \"t\": a split of persons needs its total too: a table of \
+             training people with by = [] for period quarter and size large",
+        );
+    }
+
+    #[test]
+    fn persons_are_counted_in_one_sort_of_year() {
+        let table = |id: &str, period: &str| {
+            format!(
+                "[[table]]\nid = '{id}'\nkind = 'training'\nmeasure = 'people'\n\
+                 period = ['{period}']\npersonal = true\n"
+            )
+        };
+        refuse(
+            &format!(
+                "financial_year_starts = 'April'\n{}{}",
+                table("a", "year"),
+                table("b", "fy")
+            ),
+            "policy line 6: table \"a\": persons are counted by year or by fy, not both: the two \
+             overlap",
+        );
+    }
+
+    #[test]
+    fn a_table_that_makes_no_sense_is_named_with_its_line() {
+        refuse(
+            "[[table]]\nid = 't'\nkind = 'training'\nmeasure = 'activities'\n\
+             by = ['document']\nperiod = ['year']",
+            "policy line 5: table \"t\": training activities cannot be split by document",
+        );
+        refuse(
+            "[[table]]\nid = 't'\nkind = 'joint_project'\nmeasure = 'spent'\nperiod = ['year']",
+            "policy line 1: table \"t\": amounts of different currencies do not add up; name \
+             currency too",
+        );
+        refuse(
+            "[[table]]\nid = 't'\nkind = 'training'\nmeasure = 'activities'\nperiod = []",
+            "policy line 5: table \"t\": must name month, quarter, year or fy",
+        );
+    }
+}
