@@ -15,17 +15,12 @@ const CODES: &str = "codes";
 
 /// Writes a template as CSV.
 pub fn csv(shape: Shape, codes: &CodeLists) -> String {
-    let line = |cells: Vec<String>| format!("{}\n", cells.join(","));
     let headers = shape.columns().map(|column| column.field.to_string());
     let example = shape
         .columns()
         .map(|column| quoted(&example(column, codes)));
-    // With a byte order mark, so that spreadsheet programs read it as what it is.
-    format!(
-        "\u{feff}{}{}",
-        line(headers.collect()),
-        line(example.collect())
-    )
+    let lines = [headers.collect::<Vec<_>>(), example.collect()];
+    lines.map(|cells| cells.join(",") + "\n").concat()
 }
 
 fn quoted(cell: &str) -> String {
@@ -139,7 +134,8 @@ fn offered(holds: Type, codes: &CodeLists) -> Vec<String> {
 /// Returns what stands in the example row.
 fn example(column: &Column, codes: &CodeLists) -> String {
     let text = match (column.field, column.holds) {
-        (Field::SourceId, _) => "1",
+        // Nothing that a list of somebody else would use.
+        (Field::SourceId, _) => "example-1",
         (Field::Title, _) => "Example: write over this row",
         (Field::End, _) => "2018-03-16",
         (Field::Country, _) => "TH",

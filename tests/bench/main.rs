@@ -6,6 +6,7 @@
 //! ```
 //!
 //! - [`import`]: a file of 100,000 rows into the sealed book.
+//! - [`sheets`]: the same as a spreadsheet, beside Python.
 //! - [`publish`]: one period with 100,000 records.
 //! - [`report`]: a grouped sum over ten million cells.
 //! - [`sync`]: 200,000 summaries between two nodes over mutual TLS, and nothing new at all.
@@ -27,6 +28,7 @@ mod plane;
 mod publish;
 mod report;
 mod served;
+mod sheets;
 mod start;
 mod sync;
 
@@ -35,6 +37,7 @@ type Subject = (&'static str, fn());
 
 const SUBJECTS: &[Subject] = &[
     ("import", import::run),
+    ("sheets", sheets::run),
     ("publish", publish::run),
     ("report", report::run),
     ("sync", sync::run),

@@ -3,12 +3,14 @@
 use std::fmt::Display;
 use std::process::Command;
 
-use crate::report;
+use crate::{report, sheets};
 
 /// What runs in a process of its own, by name.
 const WITHIN: &[(&str, fn())] = &[
     ("within-exact-cells", report::within_exact),
     ("within-bounded-cells", report::within_bounded),
+    ("within-import-csv", sheets::within_csv),
+    ("within-import-xlsx", sheets::within_xlsx),
 ];
 
 /// Resident memory of a process, in bytes.

@@ -7,6 +7,7 @@ mod coordinator;
 mod crowd;
 mod demo;
 mod everything;
+mod files;
 mod kills;
 mod markers;
 mod openletter;

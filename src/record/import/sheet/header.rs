@@ -82,31 +82,43 @@ pub(super) struct Head {
 pub(super) const LOOKED_AT: usize = 64;
 
 /// Finds the headers among the first rows of a file that say something: the row the MAP names,
-/// else the first with everything that is asked for, else the one with most of it.
+/// else the first with everything that is asked for, else the one with most of it. Where no row
+/// has any of it, a title stands alone and the headers do not.
 pub(super) fn find(rows: &[HeadRow], asked: Option<u64>, wanted: &Wanted) -> Head {
+    let said = |row: &HeadRow| row.cells.iter().filter(|cell| !cell.is_empty()).count();
+    let is_meant =
+        |row: &HeadRow| asked.is_none_or(|asked| asked == row.number) && !is_tags(&row.cells);
+    let meant = || (0..rows.len()).filter(|at| is_meant(&rows[*at]));
     let mut best = Head::default();
-    for (at, row) in rows.iter().enumerate() {
-        if asked.is_some_and(|asked| asked != row.number) || is_tags(&row.cells) {
-            continue;
+    for at in meant() {
+        let head = head_of(rows, at, wanted);
+        if best.number == 0 || head.fit > best.fit {
+            best = head;
         }
-        let below = rows.get(at + 1).filter(|below| is_tags(&below.cells));
-        let mut names = row.cells.clone();
-        names.extend(below.into_iter().flat_map(|below| below.cells.clone()));
-        let fit = wanted.look(&names);
-        if best.number == 0 || fit > best.fit {
-            best = Head {
-                number: row.number,
-                headers: row.cells.clone(),
-                tags: below.map(|below| below.cells.clone()).unwrap_or_default(),
-                tags_row: below.map(|below| below.number),
-                fit,
-            };
-        }
-        if fit.is_whole {
+        if best.fit.is_whole {
             break;
         }
     }
-    best
+    if best.fit.known > 0 {
+        return best;
+    }
+    let widest = rows.iter().map(said).max().unwrap_or(0);
+    let wide = meant().find(|at| 5 * said(&rows[*at]) >= 4 * widest);
+    wide.map_or(best, |at| head_of(rows, at, wanted))
+}
+
+fn head_of(rows: &[HeadRow], at: usize, wanted: &Wanted) -> Head {
+    let row = &rows[at];
+    let below = rows.get(at + 1).filter(|below| is_tags(&below.cells));
+    let mut names = row.cells.clone();
+    names.extend(below.into_iter().flat_map(|below| below.cells.clone()));
+    Head {
+        number: row.number,
+        headers: row.cells.clone(),
+        tags: below.map(|below| below.cells.clone()).unwrap_or_default(),
+        tags_row: below.map(|below| below.number),
+        fit: wanted.look(&names),
+    }
 }
 
 /// One of the first rows, with its cells as [`normal`] writes them.
