@@ -31,7 +31,7 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "ID", requires = "list")]
     into: Option<String>,
     /// The list: participants, sessions, suggestions, milestones, signatories or policies; without
-    /// --into, the MAP's [columns] record says which column names each row's record
+    /// --into, the MAP names the column with each row's record: record under its columns
     #[arg(long)]
     list: Option<String>,
     /// The sheet of a spreadsheet, where several hold data

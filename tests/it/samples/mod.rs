@@ -600,3 +600,47 @@ fn what_is_proposed_for_a_sample_is_a_map() {
         }
     }
 }
+
+/// A workbook of the old format: a title, dates, a cell merged over three rows, and a formula.
+const OLD: &[u8] = include_bytes!("files/trainings.xls");
+
+#[test]
+fn a_workbook_of_the_old_format_is_read_or_refused() {
+    let shelf = Shelf::default();
+    let request = ImportRequest {
+        map: None,
+        ..records_of("trainings.xls", OLD, Kind::Training, "")
+    };
+    let outcome = shelf.import(request).expect("can be read");
+    assert_eq!(
+        (outcome.created, outcome.rejected.len()),
+        (4, 0),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.sheet.as_deref(), Some("Trainings"));
+    let records = shelf.records(Kind::Training);
+    let thai = records
+        .iter()
+        .filter(|r| r.code(Field::Country) == Some("TH"));
+    assert_eq!(thai.count(), 3);
+    let march = "2018-03-09".parse().ok();
+    assert!(records.iter().any(|r| r.day(Field::Start) == march));
+    assert!(
+        records
+            .iter()
+            .any(|r| r.fields()[&Field::Title].to_string() == "Formación 2")
+    );
+    for at in (0..OLD.len()).step_by(7) {
+        for byte in [0, 0x7f, 0xff] {
+            let mut broken = OLD.to_vec();
+            broken[at] = byte;
+            let shelf = Shelf::default();
+            let request = ImportRequest {
+                file: &broken,
+                ..request
+            };
+            let stored = shelf.import(request).is_ok_and(|o| o.rejected.is_empty());
+            assert!(stored || shelf.held.borrow().is_empty(), "byte {at}");
+        }
+    }
+}
