@@ -27,7 +27,7 @@ pub mod give;
 pub mod ingest;
 mod meet;
 pub mod node;
-mod peers;
+pub mod peers;
 pub mod roll;
 pub mod sense;
 pub mod session;
