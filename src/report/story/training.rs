@@ -131,12 +131,12 @@ fn say_people(facts: &Facts<'_>, rows: &[&wire::Row]) -> String {
     }
 }
 
-/// Returns a figure with the trainings nobody counted in: `34 (without 2 trainings nobody counted)`.
+/// Returns a figure with the trainings it leaves out: `34 (2 trainings have no list of who came)`.
 fn with_uncounted(row: &wire::Row) -> String {
     let words = in_words(row);
     match row.uncounted {
         0 => words,
-        1 => format!("{words} (without 1 training nobody counted)"),
-        many => format!("{words} (without {many} trainings nobody counted)"),
+        1 => format!("{words} (1 training has no list of who came)"),
+        many => format!("{words} ({many} trainings have no list of who came)"),
     }
 }

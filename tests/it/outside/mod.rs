@@ -9,6 +9,7 @@ mod demo;
 mod everything;
 mod files;
 mod kills;
+mod lists;
 mod markers;
 mod openletter;
 mod putback;

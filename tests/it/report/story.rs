@@ -390,7 +390,7 @@ fn trainings_nobody_counted_are_said() {
     let story = told(&book, "2018", "2018", &["inpud"]);
     assert_eq!(
         story.sentences[1].text,
-        "Community members trained: 34 (without 2 trainings nobody counted)."
+        "Community members trained: 34 (2 trainings have no list of who came)."
     );
 }
 
