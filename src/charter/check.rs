@@ -7,6 +7,7 @@ use super::member::Member;
 use super::policy::Audience;
 use super::text::Charter;
 use crate::identity::keys::governor_verifier;
+use crate::log::witness::quorum;
 use crate::model::MemberId;
 
 /// Most governors: a version carries the signatures of the last one's governors and its own, and a
@@ -29,6 +30,7 @@ impl Charter {
             self.check_signing_keys(member)?;
         }
         self.check_distinct_keys()?;
+        self.check_witnesses()?;
         self.check_labels()?;
         self.check_audiences()
     }
@@ -149,6 +151,22 @@ impl Charter {
         Ok(())
     }
 
+    /// Refuses a quorum no log could ever have: its owner is no witness of itself.
+    fn check_witnesses(&self) -> Result<(), CharterError> {
+        let active = self.members().iter().filter(|member| member.is_active());
+        let others = active.count().saturating_sub(1);
+        let faulty = usize::try_from(self.policy().witness.f).unwrap_or(usize::MAX);
+        let needed = quorum(others, faulty);
+        if faulty > 0 && needed > others {
+            let message = format!(
+                "with {faulty} that may lie, {needed} members must confirm a log, and there are \
+                 {others} beside its owner"
+            );
+            return Err(meaning("policy.witness.f", message));
+        }
+        Ok(())
+    }
+
     fn check_audiences(&self) -> Result<(), CharterError> {
         for (kind, agreed) in &self.policy().kind {
             let Audience::Members(audience) = &agreed.audience else {
@@ -156,7 +174,10 @@ impl Charter {
             };
             if let Some(stray) = audience.iter().find(|id| self.member(id).is_none()) {
                 let place = format!("policy.kind.{kind}.audience");
-                return Err(meaning(place, format!("{stray} is not a member")));
+                let members = self.members().iter().map(|member| member.id.as_str());
+                let members = members.collect::<Vec<_>>().join(" ");
+                let message = format!("{stray} is not a member; accepted: {members}");
+                return Err(meaning(place, message));
             }
         }
         Ok(())

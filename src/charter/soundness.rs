@@ -8,7 +8,10 @@ use toml::Spanned;
 
 use super::error::line_of;
 use super::policy::{CodeList, Floor, Of, Policy, PolicyError, TableSpec};
-use crate::model::{Dimension, Grain, Measure};
+use crate::model::{Dimension, Grain, Kind, Measure};
+
+/// The most days anything is waited for.
+const MOST_DAYS: u32 = 3_660;
 
 /// Something in a policy that cannot stand.
 #[derive(Debug)]
@@ -20,7 +23,10 @@ pub(super) struct Fault {
 /// Where it stands.
 #[derive(Debug)]
 enum At {
-    MinCell,
+    /// A key of a section.
+    Setting(&'static str, &'static str),
+    /// A key of what is agreed for a kind.
+    Kind(Kind, &'static str),
     Code(CodeList, String),
     /// The table by its position, its id, and the key in it.
     Table(usize, String, &'static str),
@@ -28,11 +34,7 @@ enum At {
 
 /// Checks ranges, code spellings and the tables.
 pub(super) fn check(policy: &Policy) -> Result<(), Fault> {
-    if !(Floor::LEAST..=1_000_000).contains(&policy.disclosure.min_cell) {
-        let message = format!("must be from {} to 1000000", Floor::LEAST);
-        let at = At::MinCell;
-        return Err(Fault { at, message });
-    }
+    check_numbers(policy)?;
     for (list, codes) in &policy.codes {
         if let Some(bad) = codes.keys().find(|code| !is_code(code)) {
             let message = format!(
@@ -41,6 +43,45 @@ pub(super) fn check(policy: &Policy) -> Result<(), Fault> {
             let at = At::Code(*list, bad.clone());
             return Err(Fault { at, message });
         }
+        let broken = |label: &str| label.trim().is_empty() || label.contains(char::is_control);
+        if let Some((code, _)) = codes.iter().find(|(_, label)| broken(label)) {
+            let message = format!("the label of {code} must be one line, and not empty");
+            let at = At::Code(*list, code.clone());
+            return Err(Fault { at, message });
+        }
+    }
+    check_tables(policy)
+}
+
+fn check_numbers(policy: &Policy) -> Result<(), Fault> {
+    let within = |number: u32, least: u32, most: u32, at: At| match number {
+        number if (least..=most).contains(&number) => Ok(()),
+        _ => {
+            let message = format!("must be from {least} to {most}");
+            Err(Fault { at, message })
+        }
+    };
+    let setting = At::Setting;
+    let floor = policy.disclosure.min_cell;
+    within(
+        floor,
+        Floor::LEAST,
+        1_000_000,
+        setting("disclosure", "min_cell"),
+    )?;
+    let fresh = policy.witness.fresh_days;
+    within(fresh, 1, MOST_DAYS, setting("witness", "fresh_days"))?;
+    for (kind, agreed) in &policy.kind {
+        within(agreed.due_days, 0, MOST_DAYS, At::Kind(*kind, "due_days"))?;
+    }
+    Ok(())
+}
+
+fn check_tables(policy: &Policy) -> Result<(), Fault> {
+    if policy.table.is_empty() {
+        let message = "nothing would be published; name at least one [[table]]".to_owned();
+        let at = At::Setting("table", "");
+        return Err(Fault { at, message });
     }
     let mut seen = BTreeSet::new();
     for (nth, table) in policy.table.iter().enumerate() {
@@ -48,6 +89,12 @@ pub(super) fn check(policy: &Policy) -> Result<(), Fault> {
             at: At::Table(nth, table.id.clone(), key),
             message,
         };
+        if !is_name(&table.id) {
+            return Err(fault((
+                "id",
+                "an id has 1 to 100 letters, digits, dots, dashes or underscores".to_owned(),
+            )));
+        }
         if !seen.insert(&table.id) {
             return Err(fault(("id", "two tables have this id".to_owned())));
         }
@@ -76,6 +123,10 @@ fn check_table(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
     }
     if table.period.is_empty() {
         return wrong("period", "must name month, quarter, year or fy");
+    }
+    let periods: BTreeSet<Grain> = table.period.iter().copied().collect();
+    if periods.len() < table.period.len() {
+        return wrong("period", "one of them stands twice");
     }
     if table.sizes.is_empty() {
         return wrong("sizes", "must name small, medium or large");
@@ -162,7 +213,11 @@ fn check_persons(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
 }
 
 fn is_code(text: &str) -> bool {
-    (1..=40).contains(&text.len())
+    text.len() <= 40 && is_name(text)
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=100).contains(&text.len())
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
@@ -173,7 +228,13 @@ impl Fault {
     pub(super) fn line_in(&self, text: &str) -> Option<usize> {
         let places: Places = toml::from_str(text).ok()?;
         let span = match &self.at {
-            At::MinCell => places.disclosure.get("min_cell")?.span(),
+            At::Setting("disclosure", key) => places.disclosure.get(*key)?.span(),
+            At::Setting("witness", key) => places.witness.get(*key)?.span(),
+            At::Setting(..) => return None,
+            At::Kind(kind, key) => {
+                let agreed = places.kind.get(kind.as_str())?;
+                agreed.get(*key)?.span()
+            }
             At::Code(list, code) => {
                 let codes = places.codes.get(list.as_str())?;
                 codes.get(code)?.span()
@@ -192,7 +253,9 @@ impl Fault {
     /// Returns the error a reader of the policy is given.
     pub(super) fn at_line(self, line: Option<usize>) -> PolicyError {
         let place = match self.at {
-            At::MinCell => "disclosure.min_cell".to_owned(),
+            At::Setting(section, "") => section.to_owned(),
+            At::Setting(section, key) => format!("{section}.{key}"),
+            At::Kind(kind, key) => format!("kind.{kind}.{key}"),
             At::Code(list, _) => format!("codes.{list}"),
             At::Table(_, id, _) => format!("table {id:?}"),
         };
@@ -209,6 +272,10 @@ impl Fault {
 struct Places {
     #[serde(default)]
     disclosure: Keys,
+    #[serde(default)]
+    witness: Keys,
+    #[serde(default)]
+    kind: BTreeMap<String, Keys>,
     #[serde(default)]
     codes: BTreeMap<String, Keys>,
     #[serde(default)]
@@ -267,6 +334,22 @@ mod tests {
             "[[table]]\nid = 't'\nkind = 'joint_project'\nmeasure = 'spent'\nperiod = ['year']",
             "policy line 1: table \"t\": amounts of different currencies do not add up; name \
              currency too",
+        );
+        refuse(
+            "[witness]\nfresh_days = 0",
+            "policy line 2: witness.fresh_days: must be from 1 to 3660",
+        );
+        refuse(
+            "[kind.training]\ndue_days = 4294967295",
+            "policy line 2: kind.training.due_days: must be from 0 to 3660",
+        );
+        refuse(
+            "[codes.topic]\na = 'A'\nb = \" \"",
+            "policy line 3: codes.topic: the label of b must be one line, and not empty",
+        );
+        refuse(
+            "",
+            "policy: table: nothing would be published; name at least one [[table]]",
         );
         refuse(
             "[[table]]\nid = 't'\nkind = 'training'\nmeasure = 'activities'\nperiod = []",

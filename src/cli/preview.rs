@@ -16,6 +16,7 @@ pub(super) struct PreviewReply {
     period: String,
     summaries: Vec<DraftSummary>,
     blocked: Vec<Blocked>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +154,7 @@ impl From<wire::PreviewResponse> for PreviewReply {
                 .map(DraftSummary::from)
                 .collect(),
             blocked: draft.blocked.into_iter().map(blocked).collect(),
+            warnings: draft.warnings,
         }
     }
 }
@@ -218,6 +220,9 @@ impl Reply for PreviewReply {
                 } = blocked;
                 text.push_str(&format!("- {series} {table}: {reason}\n"));
             }
+        }
+        for warning in &self.warnings {
+            text.push_str(&format!("\nWarning: {warning}\n"));
         }
         if self.summaries.is_empty() {
             text.push_str(&format!(
@@ -348,6 +353,7 @@ mod tests {
                 ..wire::DraftSummary::default()
             }],
             blocked: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 

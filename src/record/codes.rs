@@ -26,6 +26,13 @@ impl CodeLists {
         )
     }
 
+    /// Adds a list.
+    #[must_use]
+    pub fn with(mut self, name: &str, codes: impl IntoIterator<Item = String>) -> Self {
+        self.0.insert(name.to_owned(), codes.into_iter().collect());
+        self
+    }
+
     /// Returns the code of `list` that a text names, without regard to case; `other` is in every
     /// list.
     pub fn find(&self, list: &str, text: &str) -> Option<&str> {
@@ -42,6 +49,11 @@ impl CodeLists {
             .find(|code| code.eq_ignore_ascii_case(text))
     }
 
+    /// Returns whether a text may be a member: one of the charter's, where there is a charter.
+    pub(super) fn may_be_member(&self, text: &str) -> bool {
+        !self.has(MEMBERS) || self.codes(MEMBERS).any(|member| member == text)
+    }
+
     /// Returns whether the charter has a list of this name.
     pub fn has(&self, list: &str) -> bool {
         self.0.contains_key(list)
@@ -52,6 +64,9 @@ impl CodeLists {
         self.0.get(list).into_iter().flatten().map(String::as_str)
     }
 }
+
+/// The list of the charter's members.
+pub const MEMBERS: &str = "member";
 
 /// The code that stands for whatever a list does not name.
 pub const OTHER: &str = "other";
@@ -75,5 +90,13 @@ mod tests {
         assert_eq!(lists.find("topic", "other"), Some("other"));
         assert_eq!(lists.find("topic", "knitting"), None);
         assert!(lists.has("topic") && !lists.has("grant"));
+    }
+
+    #[test]
+    fn a_lead_is_one_of_the_charters_members() {
+        let lists = CodeLists::default();
+        assert!(lists.may_be_member("anybody"), "before there is a charter");
+        let lists = lists.with(MEMBERS, ["inpud".to_owned()]);
+        assert!(lists.may_be_member("inpud") && !lists.may_be_member("nobody"));
     }
 }

@@ -36,7 +36,7 @@ pub mod template;
 
 pub use bearing::{bears_on, mark};
 pub use book::{Book, Change, Space, each, show};
-pub use codes::CodeLists;
+pub use codes::{CodeLists, MEMBERS};
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;

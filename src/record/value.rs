@@ -150,6 +150,11 @@ impl Type {
             }
             Self::Currency | Self::Joint => self.decode(&text.to_ascii_uppercase()),
             Self::Date => parse_date(text).map(Value::Date),
+            Self::Member if !reader.codes.may_be_member(text) => {
+                let members: Vec<_> = reader.codes.codes(codes::MEMBERS).collect();
+                let accepted = members.join(" ");
+                Err(BadValue::Code { accepted })
+            }
             _ => self.decode(text),
         }
     }

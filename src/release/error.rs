@@ -1,7 +1,7 @@
 //! Why something stays inside.
 
 use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS};
-use crate::model::{Grain, Kind, Period};
+use crate::model::{Grain, Kind, Period, Series};
 use crate::store::StoreError;
 use crate::store::replica::ReplicaError;
 use crate::wire::payload::PayloadError;
@@ -38,6 +38,17 @@ pub enum ReleaseError {
     /// A status was asked for a series that has a summary.
     #[error("{0} has a summary already; a status says that there is none")]
     HasSummary(String),
+    /// A release, or a word, about days to come.
+    #[error("{0} has not begun")]
+    NotBegun(Period),
+    /// The word that nothing happened, while records say otherwise.
+    #[error("{series} is not nil: {records} of its records begin in it")]
+    NotNil {
+        /// Kind and period.
+        series: Series,
+        /// How many there are.
+        records: usize,
+    },
     /// A sentence that cannot be published.
     #[error(
         "{given:?} is not a statement: one line of 1 to {LONGEST_STATEMENT} characters, \

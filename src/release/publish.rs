@@ -10,6 +10,7 @@ use crate::identity::keys::LogKey;
 use crate::log::leaf::{Audience, Status};
 use crate::log::{Hash, Leaf, Origin, VerifiedCheckpoint, commitment};
 use crate::model::{ConsortiumId, MemberId, Series};
+use crate::record::{Book, bears_on, each};
 use crate::store::replica::Replica;
 use crate::store::{
     self, CheckpointFile, Entropy, Head, Payload, PrivateStore, PublicStore, SaltedPayload,
@@ -75,9 +76,11 @@ impl Door<'_> {
     /// Says that a series has no summary, and why.
     ///
     /// # Errors
-    /// When it has one, or as [`Door::publish`].
+    /// When it has one, has not begun, or is said to be nil while records begin in it; or as
+    /// [`Door::publish`].
     pub fn status(
         &self,
+        book: &dyn Book,
         series: Series,
         status: Status,
         today: Date,
@@ -89,6 +92,7 @@ impl Door<'_> {
         if Ledger(self.private).entries()?.iter().any(has_summary) {
             return Err(ReleaseError::HasSummary(name));
         }
+        bears_out(book, series, status, today)?;
         let leaf = Leaf::Status {
             series,
             status,
@@ -264,6 +268,33 @@ impl OwnLog<'_> {
 
     fn root(&self) -> Result<Hash, ReleaseError> {
         Ok(Replica::new(self.public, self.origin.as_str()).root()?)
+    }
+}
+
+/// Checks that the records bear out a status.
+fn bears_out(
+    book: &dyn Book,
+    series: Series,
+    status: Status,
+    today: Date,
+) -> Result<(), ReleaseError> {
+    if today < series.period.first_day() {
+        return Err(ReleaseError::NotBegun(series.period));
+    }
+    if status != Status::Nil {
+        return Ok(());
+    }
+    let mut records = 0;
+    each(book, series.kind, &mut |record| {
+        let begins = record
+            .start()
+            .is_some_and(|day| series.period.contains(day));
+        records += usize::from(begins && bears_on(&record, series.period));
+        Ok(())
+    })?;
+    match records {
+        0 => Ok(()),
+        _ => Err(ReleaseError::NotNil { series, records }),
     }
 }
 

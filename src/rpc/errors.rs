@@ -151,6 +151,11 @@ impl Told for ReleaseError {
             Self::BadStatement { .. } | Self::TooManyStatements { .. } => {
                 ("invalid", "nothing was changed; shorten it and try again")
             }
+            Self::NotBegun(_) => ("invalid", "look at the year, and try again"),
+            Self::NotNil { .. } => (
+                "invalid",
+                "publish them, mend their dates, or say excused or withheld",
+            ),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),

@@ -259,9 +259,13 @@ fn a_status_is_for_a_series_with_no_summary() {
     office.train("2018-02-01", "24");
     office.publish("2018Q1");
     let series = |text: &str| format!("training/{text}").parse().expect("a series");
-    let said = office.door().status(series("2018Q2"), Status::Nil, today());
+    let said = office
+        .door()
+        .status(&office.private, series("2018Q2"), Status::Nil, today());
     assert_eq!(said.expect("said").tree_size, 2);
-    let refused = office.door().status(series("2018Q1"), Status::Nil, today());
+    let refused = office
+        .door()
+        .status(&office.private, series("2018Q1"), Status::Nil, today());
     assert!(
         matches!(refused, Err(ReleaseError::HasSummary(_))),
         "{refused:?}"

@@ -8,7 +8,7 @@ use tonic::Status;
 use crate::charter::policy::CodeList;
 use crate::charter::{Card, Charter, Policy};
 use crate::identity::{Host, canon};
-use crate::record::CodeLists;
+use crate::record::{CodeLists, MEMBERS};
 use crate::release::draft::Terms;
 use crate::release::keys::MemberKeys;
 use crate::release::{Door, Opened, PrivatePlane};
@@ -85,7 +85,10 @@ impl Office {
     /// before there is a charter.
     pub(super) fn code_lists(&self) -> CodeLists {
         match self.public.charter() {
-            Ok(charter) => lists_of(charter.policy()),
+            Ok(charter) => {
+                let members = charter.members().iter().map(|member| member.id.to_string());
+                lists_of(charter.policy()).with(MEMBERS, members)
+            }
             Err(_) => lists_of(&Policy::default_plan()),
         }
     }

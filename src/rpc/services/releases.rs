@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
 use super::office::{Office, base64, terms};
@@ -53,13 +54,17 @@ impl Releases for ReleasesService {
             let period: Period = asked.period.parse().map_err(invalid)?;
             let kinds = kinds(&asked.kinds)?;
             let opened = office.opened()?;
+            let today = office.public.clock.today();
+            if today < period.first_day() {
+                return Err(ReleaseError::NotBegun(period).told());
+            }
             let draft = office.draft(&opened, period, &kinds)?;
             // Two previews at once would each forget the other.
             let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
             Ledger(&opened.store)
                 .remember(&draft.digest, period, &kinds)
                 .map_err(|error| error.told())?;
-            Ok(preview(draft))
+            Ok(preview(draft, today))
         })
         .await
     }
@@ -101,13 +106,14 @@ impl Releases for ReleasesService {
             let period: Period = asked.period.parse().map_err(invalid)?;
             let said: SeriesStatus = asked.status.parse().map_err(invalid)?;
             let today = office.public.clock.today();
-            let published = office.at_door(|_, charter, door| {
+            let published = office.at_door(|opened, charter, door| {
                 let period = period.with_financial_year(charter.policy().fy_month());
                 if !charter.policy().grains(kind).contains(&period.grain()) {
                     let grain = period.grain();
                     return Err(ReleaseError::NoTables { kind, grain }.told());
                 }
-                door.status(Series { kind, period }, said, today)
+                let series = Series { kind, period };
+                door.status(&opened.store, series, said, today)
                     .map_err(|error| error.told())
             })?;
             Ok(wire::SetStatusResponse {
@@ -227,8 +233,16 @@ fn leaves(published: &Published) -> Vec<wire::PublishedSummary> {
     published.leaves.iter().map(one).collect()
 }
 
-fn preview(draft: Draft) -> wire::PreviewResponse {
+fn preview(draft: Draft, today: Date) -> wire::PreviewResponse {
+    let last = draft.period.last_day();
+    let unfinished = (today <= last).then(|| {
+        format!(
+            "{} lasts until {last}; what comes in later needs another release",
+            draft.period
+        )
+    });
     wire::PreviewResponse {
+        warnings: unfinished.into_iter().collect(),
         digest: draft.digest,
         period: draft.period.to_string(),
         summaries: draft.summaries.iter().map(summary).collect(),

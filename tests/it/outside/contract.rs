@@ -308,6 +308,23 @@ fn released(node: &Node) {
         &["release", "preview", "2018-01", "--kind", "training"],
         "no_such_table",
     );
+    let told = node.refused(&["release", "preview", "2099Q1"], "invalid");
+    assert!(told.contains("2099Q1 has not begun"), "{told}");
+    let nil = ["release", "status", "2018", "nil", "--kind", "training"];
+    let told = node.refused(&nil, "invalid");
+    assert!(told.contains("of its records begin in it"), "{told}");
+    let lead = ["joint_id=K7-MANGO", "lead=nobody"];
+    let stranger = [
+        "record",
+        "add",
+        "--kind",
+        "training",
+        "--set",
+        "title=T",
+        "start=2018-01-02",
+    ];
+    let told = node.refused(&[&stranger[..], &lead].concat(), "invalid");
+    assert!(told.contains("accepted: "), "{told}");
 }
 
 /// A small change is held; a large one is a new revision that names what it replaces.
