@@ -192,7 +192,7 @@ fn set(
         let own = || Value::Member(desk.member.clone());
         fields.entry(Field::Lead).or_insert_with(own);
     }
-    match misfit(Shape::Kind(kind), fields) {
+    match misfit(Shape::Kind(kind), fields, desk.codes) {
         Some(misfit) => Err(RecordError::Misfit {
             field: misfit.field,
             reason: misfit.reason,

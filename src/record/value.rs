@@ -79,6 +79,12 @@ pub enum BadValue {
     /// Not a currency.
     #[error("not a currency; write its ISO 4217 code, such as EUR")]
     Currency,
+    /// Not one of the charter's currencies: an amount in it would stand in no table.
+    #[error("not a currency of the charter; accepted: {accepted}")]
+    OtherCurrency {
+        /// The charter's currencies.
+        accepted: String,
+    },
     /// Not in the field's code list.
     #[error("not a code of this field; accepted: {accepted}")]
     Code {
@@ -148,7 +154,11 @@ impl Type {
                 let pseudonym = reader.keys.pseudonym(text).ok_or(BadValue::Person)?;
                 Ok(Value::Person(pseudonym))
             }
-            Self::Currency | Self::Joint => self.decode(&text.to_ascii_uppercase()),
+            Self::Currency => {
+                let currency = self.decode(&text.to_ascii_uppercase())?;
+                is_of_charter(&currency, reader.codes).map(|()| currency)
+            }
+            Self::Joint => self.decode(&text.to_ascii_uppercase()),
             Self::Date => parse_date(text).map(Value::Date),
             _ => self.decode(text),
         }
@@ -368,6 +378,18 @@ fn find_code(list: Codes, text: &str, lists: &CodeLists) -> Result<String, BadVa
     }
 }
 
+/// Refuses a currency the charter does not name, where there is a charter: amounts have no
+/// `other` to stand in.
+fn is_of_charter(currency: &Value, lists: &CodeLists) -> Result<(), BadValue> {
+    let is_named = |code: &String| lists.codes(codes::CURRENCY).any(|named| named == code);
+    if !lists.has(codes::CURRENCY) || currency.as_codes().iter().all(is_named) {
+        return Ok(());
+    }
+    Err(BadValue::OtherCurrency {
+        accepted: lists.currencies(),
+    })
+}
+
 fn find_fixed(codes: &[&str], words: &[(&str, &str)], text: &str) -> Result<String, BadValue> {
     let named = codes.iter().find(|code| code.eq_ignore_ascii_case(text));
     let worded = || {
@@ -430,6 +452,17 @@ mod tests {
     fn check(shape: Shape, field: Field, text: &str, shown: Option<&str>) {
         let value = parse(shape, field, text).ok().map(|v| v.to_string());
         assert_eq!(value.as_deref(), shown, "{field} {text:?}");
+    }
+
+    #[test]
+    fn a_charter_with_currencies_takes_no_other() {
+        let keys = RecordKeys::new([1; 32], [2; 32]);
+        let codes = &CodeLists::new([("currency", ["EUR", "THB"])]);
+        let keys = &keys;
+        let parse = |text| Type::Currency.parse(text, Reader { codes, keys });
+        assert_eq!(parse("thb"), Ok(Value::Code("THB".to_owned())));
+        let refused = parse("VND").expect_err("no table has it").to_string();
+        assert!(refused.ends_with("accepted: EUR THB"), "{refused}");
     }
 
     #[test]

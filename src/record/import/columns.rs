@@ -194,8 +194,8 @@ impl<'a> Columns<'a> {
         if self.shape == Shape::List(List::Signatories) {
             hide_individual(&mut fields, reader);
         }
-        if let Some(misfit) = misfit(self.shape, &fields) {
-            return Err(self.bad(misfit.field, row, misfit.reason));
+        if let Some(misfit) = misfit(self.shape, &fields, reader.codes) {
+            return Err(self.bad(misfit.field, row, &misfit.reason));
         }
         let wide = self.wide_rows(row, &fields)?;
         let record = self.record.map(|at| row.cell(at).to_owned());

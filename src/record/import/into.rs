@@ -10,7 +10,7 @@ use super::tray::{Identity, Tray};
 use crate::model::Kind;
 use crate::record::book::{self, Book, Origin};
 use crate::record::edit::{Desk, row_key, source_id_key};
-use crate::record::entry::{Fields, MAX_RECORD, Record, Row, misfit};
+use crate::record::entry::{Fields, MAX_RECORD, Misfit, Record, Row, misfit};
 use crate::record::error::RecordError;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::{Field, List, Shape, lists_of};
@@ -24,7 +24,7 @@ pub(super) enum Verdict {
     /// The record it names is not there.
     NoRecord,
     /// It does not fit what is already stored.
-    Misfit(Field, &'static str),
+    Misfit(Misfit),
 }
 
 /// Somewhere rows go.
@@ -75,8 +75,8 @@ impl Take for IntoBook<'_> {
         };
         take_over(&mut record.fields, said.fields, &self.owned);
         take_over_lists(desk.keys, &mut record, said.wide);
-        if let Some(misfit) = misfit(tray.shape, &record.fields) {
-            return Ok(Verdict::Misfit(misfit.field, misfit.reason));
+        if let Some(misfit) = misfit(tray.shape, &record.fields, desk.codes) {
+            return Ok(Verdict::Misfit(misfit));
         }
         record.source = Some(identity.name);
         let verdict = match &stored {

@@ -257,8 +257,9 @@ impl Work<'_> {
                         let reason = format!("no {kind} has this source_id; import it first");
                         tray.reject(row.line, columns.bad_record(&row, &reason));
                     }
-                    Verdict::Misfit(field, reason) => {
-                        tray.reject(row.line, columns.bad(field, &row, reason));
+                    Verdict::Misfit(misfit) => {
+                        let cell = columns.bad(misfit.field, &row, &misfit.reason);
+                        tray.reject(row.line, cell);
                     }
                 },
                 Ok(None) => tray.outcome.unchanged += 1,
