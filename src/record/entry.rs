@@ -161,17 +161,6 @@ impl Record {
         }
     }
 
-    /// Returns its head count where it differs from its list of participants, with the number of
-    /// those who came.
-    pub fn head_count_and_list(&self) -> Option<(u32, usize)> {
-        let attended = self.count(Field::Attended)?;
-        if self.rows(List::Participants).is_empty() {
-            return None;
-        }
-        let listed = self.present().count();
-        (attended as usize != listed).then_some((attended, listed))
-    }
-
     /// Returns `{id,kind,fields,lists,created,updated}`, each list as the number of its rows.
     pub fn to_json(&self) -> Json {
         let count = |(list, rows): (&List, &Vec<Row>)| (list.to_string(), rows.len().into());
@@ -413,11 +402,6 @@ mod tests {
         assert_eq!(json["kind"], json!("training"));
         let full = record().to_json_in_full();
         assert_eq!(full["lists"]["participants"][0]["role"], json!("staff"));
-    }
-
-    #[test]
-    fn a_head_count_beside_a_list_is_compared() {
-        assert_eq!(record().head_count_and_list(), Some((3, 1)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - [`person`]: persons as pseudonyms.
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
+//! - `heads`: how many came, and where a record contradicts itself about it.
 //! - [`book`]: how records lie in the private database.
 //! - `bearing`: on which periods a record bears, and by what it is seen that it changed.
 //! - [`mod@edit`]: add, edit, delete, list.
@@ -29,6 +30,7 @@ mod bearing;
 pub mod book;
 pub mod edit;
 mod error;
+mod heads;
 pub mod import;
 mod joint;
 pub mod tabulate;
@@ -40,6 +42,7 @@ pub use codes::CodeLists;
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
+pub use heads::contradictions;
 pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of, suggest};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};

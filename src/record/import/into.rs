@@ -78,6 +78,7 @@ impl Take for IntoBook<'_> {
         if let Some(misfit) = misfit(tray.shape, &record.fields, desk.codes) {
             return Ok(Verdict::Misfit(misfit));
         }
+        tray.contradict(&format!("line {}: ", tray.line), &record);
         record.source = Some(identity.name);
         let verdict = match &stored {
             None => Verdict::Created,
@@ -181,11 +182,7 @@ impl IntoList {
         if !self.rows.is_empty() {
             self.record.lists.insert(self.list, self.rows);
         }
-        if let Some((attended, listed)) = self.record.head_count_and_list() {
-            tray.outcome.warnings.push(format!(
-                "attended says {attended} and the list of participants {listed}; the list counts"
-            ));
-        }
+        tray.contradict("", &self.record);
         if !self.is_changed {
             return Ok(());
         }

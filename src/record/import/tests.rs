@@ -300,6 +300,23 @@ const fn into(file: &str, kind: Kind, (id, list): (Uuid, List)) -> ImportRequest
 }
 
 #[test]
+fn a_row_that_contradicts_itself_is_kept_with_a_warning() {
+    let mut room = Room::new();
+    let file = "title,start,attended,completed\nA,2018-01-09,5,4\nB,2018-01-09,5,7\n";
+    let outcome = room.import(file, None);
+    check_counts(&outcome, 2, 0, 0);
+    let said = "line 3: completed says 7 and only 5 attended";
+    assert!(outcome.warnings[0].starts_with(said), "{outcome:?}");
+    let many = format!(
+        "title,start,attended,completed\n{}",
+        "C,2018-01-09,1,2\n".repeat(50)
+    );
+    let outcome = room.import(&many, None);
+    assert_eq!(outcome.warnings.len(), 21);
+    assert!(outcome.warnings[20].starts_with("30 more"), "{outcome:?}");
+}
+
+#[test]
 fn participants_become_pseudonyms_and_nothing_else_of_them_stays() {
     let mut room = Room::new();
     room.import(FILE, None);
