@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::codes::{self, CodeLists};
-use super::person::{Pseudonym, RecordKeys};
+use super::person::{Pseudonym, RecordKeys, is_placeholder};
 use super::schema::{Codes, Type};
 use crate::model::{MemberId, country};
 
@@ -112,6 +112,12 @@ pub enum BadValue {
     /// Nothing that identifies anybody.
     #[error("nothing here identifies a person")]
     Person,
+    /// A word for not knowing who it was.
+    #[error(
+        "not a person's identifier; leave the cell empty where nobody knows who it was, or say in \
+         the MAP what means that: [missing] person = [\"…\"]"
+    )]
+    Placeholder,
 }
 
 /// Longest text of a field, in bytes.
@@ -150,6 +156,7 @@ impl Type {
             Self::CodeList(list) => several(text, |t| find_code(list, t, reader.codes)),
             Self::Places => several(text, find_place),
             Self::YesNo => yes_or_no(text).map(Value::YesNo).ok_or(BadValue::YesNo),
+            Self::Person if is_placeholder(text) => Err(BadValue::Placeholder),
             Self::Person => {
                 let pseudonym = reader.keys.pseudonym(text).ok_or(BadValue::Person)?;
                 Ok(Value::Person(pseudonym))

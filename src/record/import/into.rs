@@ -1,7 +1,8 @@
 //! A good row becomes a record, or a row of a list.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ pub(super) enum Verdict {
     Unchanged,
     /// The record it names is not there.
     NoRecord,
+    /// An earlier line names the same person and says otherwise.
+    Otherwise(u64),
     /// It does not fit what is already stored.
     Misfit(Misfit),
 }
@@ -127,8 +130,8 @@ pub(super) struct IntoList {
     rows: Vec<Row>,
     /// Where each row stands in `rows`.
     at: HashMap<SourceKey, usize>,
-    /// Persons this file has named so far.
-    named: HashSet<SourceKey>,
+    /// Persons this file has named so far, with what it said of each and on which line.
+    named: HashMap<SourceKey, (SourceKey, u64)>,
     /// Rows that named one of them again.
     repeated: u64,
     /// The fields the file speaks about; others stay as they are.
@@ -158,7 +161,7 @@ impl IntoList {
             record,
             list,
             rows,
-            named: HashSet::new(),
+            named: HashMap::new(),
             repeated: 0,
             owned: Vec::new(),
             is_changed: false,
@@ -175,7 +178,7 @@ impl IntoList {
     pub(super) fn close(mut self, desk: &Desk<'_>, tray: &mut Tray) -> Result<(), RecordError> {
         if self.repeated > 0 {
             tray.outcome.warnings.push(format!(
-                "{} rows name a person of an earlier row; each person is kept once",
+                "{} rows say again what an earlier row says of the same person; each person is kept once",
                 self.repeated
             ));
         }
@@ -199,13 +202,19 @@ impl Take for IntoList {
     fn take(
         &mut self,
         desk: &mut Desk<'_>,
-        _: &mut Tray,
+        tray: &mut Tray,
         said: Said,
         identity: Identity,
     ) -> Result<Verdict, RecordError> {
         let person = person_key(desk.keys, self.list, &said.fields);
-        if person.is_some_and(|key| !self.named.insert(key)) {
-            self.repeated += 1;
+        if let Some(person) = person {
+            match self.named.entry(person) {
+                hash_map::Entry::Vacant(free) => drop(free.insert((identity.row, tray.line))),
+                hash_map::Entry::Occupied(taken) => match *taken.get() {
+                    (earlier, _) if earlier == identity.row => self.repeated += 1,
+                    (_, line) => return Ok(Verdict::Otherwise(line)),
+                },
+            }
         }
         let key = person.unwrap_or(identity.name);
         let Some(at) = self.at.get(&key) else {
