@@ -3,6 +3,7 @@
 //! - [`schema`]: which fields and lists there are, and what each may hold. The only such table.
 //! - [`codes`]: the charter's code lists, as far as records need them.
 //! - [`person`]: persons as pseudonyms.
+//! - `daytime`: the time that may follow a date.
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
 //! - `heads`: how many came, and where a record contradicts itself about it.
@@ -28,6 +29,7 @@ pub mod entry;
 
 mod bearing;
 pub mod book;
+mod daytime;
 pub mod edit;
 mod error;
 mod heads;

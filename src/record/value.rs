@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::codes::{self, CodeLists};
+use super::daytime::is_time;
 use super::person::{Pseudonym, RecordKeys, is_placeholder};
 use super::schema::{Codes, Type};
 use crate::model::{MemberId, country};
@@ -265,7 +266,8 @@ pub fn parse_date(text: &str) -> Result<Date, BadValue> {
 
 fn iso_date(text: &str) -> Result<Date, BadValue> {
     let (day, rest) = text.split_at_checked(10).ok_or(BadValue::Date)?;
-    if !(rest.is_empty() || rest.starts_with(['T', ' '])) {
+    let time = rest.strip_prefix(['T', ' ']);
+    if !rest.is_empty() && !time.is_some_and(|time| is_time(time.trim_start())) {
         return Err(BadValue::Date);
     }
     let [year, month, day] = day.split('-').collect::<Vec<_>>()[..] else {

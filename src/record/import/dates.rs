@@ -5,6 +5,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 
 use super::map::{Calendar, Dates};
 use super::sheet::CellKind;
+use crate::record::daytime::is_time;
 use crate::record::value::{BadValue, parse_date, plausible};
 
 /// Years between the Buddhist and the Gregorian calendar, as used in Thailand since 1941.
@@ -106,8 +107,15 @@ enum Numbers {
 }
 
 /// Splits a date at `/`, `.` or `-`. A time after it is left aside: the local day as written.
+/// Whatever else follows it makes it no date.
 fn numbers(text: &str) -> Option<Numbers> {
-    let day = text.split([' ', 'T']).next()?;
+    let (day, time) = match text.split_once([' ', 'T']) {
+        Some((day, time)) => (day, Some(time.trim_start())),
+        None => (text, None),
+    };
+    if time.is_some_and(|time| !is_time(time)) {
+        return None;
+    }
     let separator = day.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
     let parts: Vec<_> = day.split(separator).collect();
     let small = |text: &str| {
@@ -199,6 +207,23 @@ mod tests {
             read(&["13/4/2018", "4/13/2018"], &plain),
             Err(BadDate::Asked)
         );
+    }
+
+    #[test]
+    fn only_a_time_may_follow_a_date() {
+        let plain = Dates::default();
+        for text in [
+            "2018-03-12 to 2018-03-16",
+            "2018-03-12 banana",
+            "2018-03-12Tfoo",
+            "13/03/2018 - 16/03/2018",
+        ] {
+            let refused = Err(BadDate::Value(BadValue::Date));
+            assert_eq!(read(&[text], &plain), refused, "{text}");
+        }
+        for text in ["2018-03-12T10:00:00.000+07:00", "2018/3/12 9:41 AM"] {
+            assert_eq!(read(&[text], &plain), Ok(vec![date(2018, 3, 12)]), "{text}");
+        }
     }
 
     #[test]
