@@ -178,6 +178,17 @@ impl<'a> Columns<'a> {
                 reason: Some("there are more cells than headers".to_owned()),
             });
         }
+        if let Some(at) = self.cut_decimal(row) {
+            return Err(BadCell {
+                column: self.sheet.column_name(at),
+                value: HIDDEN.to_owned(),
+                reason: Some(
+                    "there are more cells than headers, and a comma here may be a decimal one; \
+                     write the number with a point, 7.5, or put it in quotes"
+                        .to_owned(),
+                ),
+            });
+        }
         if let Some(at) = row.too_long() {
             return Err(self.fault(at, row));
         }
@@ -204,6 +215,21 @@ impl<'a> Columns<'a> {
             wide,
             record,
         })
+    }
+
+    /// Returns where a comma within a number may have moved the cells of a row to the right.
+    fn cut_decimal(&self, row: &SheetRow<'_>) -> Option<usize> {
+        if !self.sheet.is_cut_by_commas() {
+            return None;
+        }
+        let width = self.sheet.headers.len();
+        let last_used = (0..width).rev().find(|at| self.uses(*at))?;
+        // Nobody counts heads with a decimal comma: there, a number more is one day more.
+        let is_count = |at: usize| {
+            let holds = |b: &Bound| b.at.contains(&at) && b.column.holds == Type::Count;
+            self.bound.iter().any(holds) || self.wide.iter().any(|wide| wide.at == at)
+        };
+        row.cut_decimal(width, &|at| at <= last_used && !is_count(at))
     }
 
     /// Blames a cell for what it is, not for what it says.

@@ -283,6 +283,16 @@ fn a_stray_cell_is_refused_and_a_short_row_is_not() {
     let numbers = room.import("title,start,attended\nA,2018-01-09,1,2,3\n", None);
     check_counts(&numbers, 1, 0, 0);
     assert!(numbers.warnings[0].contains("line 2"), "{numbers:?}");
+    let decimal = room.import(
+        "title,start,hours,attended\nA,2018-01-09,7,12\nB,2018-01-09,7,5,12\n",
+        None,
+    );
+    let refused = &decimal.rejected[0];
+    assert_eq!((refused.line, refused.column.as_str()), (3, "hours"));
+    assert!(refused.reason.contains("7.5"), "{refused:?}");
+    // Also of a column nothing is kept of, where it moves what is kept.
+    let decimal = room.import("title,fee,start,attended\nC,7,5,2018-01-09,12\n", None);
+    assert_eq!(decimal.rejected[0].column, "fee");
     // One number cut in two would put every other into the wrong column.
     let cut = room.import(
         "title,start,invited,attended\nB,2018-01-09,12,000,7\n",
