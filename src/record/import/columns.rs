@@ -414,10 +414,11 @@ fn explain_date(bad: BadDate) -> Option<String> {
     }
 }
 
-/// Keeps an individual signatory as a pseudonym: only organisations have names here.
+/// Keeps a signatory as a pseudonym unless it is said to be an organisation: only these have
+/// names here.
 fn hide_individual(fields: &mut Fields, reader: Reader<'_>) {
-    let individual = Value::Code("individual".to_owned());
-    if fields.get(&Field::Type) != Some(&individual) {
+    let organisation = Value::Code("organisation".to_owned());
+    if fields.get(&Field::Type) == Some(&organisation) {
         return;
     }
     if let Some(name) = fields.remove(&Field::Name)

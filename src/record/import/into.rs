@@ -132,6 +132,8 @@ pub(super) struct IntoList {
     at: HashMap<SourceKey, usize>,
     /// Persons this file has named so far, with what it said of each and on which line.
     named: HashMap<SourceKey, (SourceKey, u64)>,
+    /// Signatories of which the file does not say what they are.
+    untyped: u64,
     /// Rows that named one of them again.
     repeated: u64,
     /// The fields the file speaks about; others stay as they are.
@@ -162,6 +164,7 @@ impl IntoList {
             list,
             rows,
             named: HashMap::new(),
+            untyped: 0,
             repeated: 0,
             owned: Vec::new(),
             is_changed: false,
@@ -180,6 +183,14 @@ impl IntoList {
             tray.outcome.warnings.push(format!(
                 "{} rows say again what an earlier row says of the same person; each person is kept once",
                 self.repeated
+            ));
+        }
+        if self.untyped > 0 {
+            tray.outcome.warnings.push(format!(
+                "{} signatories have no type and were taken for organisations, without their \
+                 names and countries; say in the MAP what they are: \
+                 [constants] type = \"organisation\"",
+                self.untyped
             ));
         }
         if !self.rows.is_empty() {
@@ -216,6 +227,8 @@ impl Take for IntoList {
                 },
             }
         }
+        let is_typed = said.fields.contains_key(&Field::Type);
+        self.untyped += u64::from(self.list == List::Signatories && !is_typed);
         let key = person.unwrap_or(identity.name);
         let Some(at) = self.at.get(&key) else {
             self.at.insert(key, self.rows.len());

@@ -441,6 +441,23 @@ fn an_individual_signatory_is_a_pseudonym_and_an_organisation_a_name() {
 }
 
 #[test]
+fn a_signatory_without_a_type_has_no_name_here() {
+    let mut room = Room::new();
+    let request = ImportRequest {
+        kind: Kind::AdvocacyAction,
+        ..training("title,start\nOpen letter,2018-02-01\n", None)
+    };
+    room.try_import(request).expect("can be read");
+    let at = (room.records(Kind::AdvocacyAction)[0].id, List::Signatories);
+    let file = "name,type,scope\nNetwork A,organisation,national\nJane Marker,,national\n";
+    let request = into(file, Kind::AdvocacyAction, at);
+    let outcome = room.try_import(request).expect("can be read");
+    check_counts(&outcome, 2, 0, 0);
+    assert!(outcome.warnings[0].starts_with("1 signatories have no type"));
+    assert!(room.held().contains("Network A") && !room.held().contains("Marker"));
+}
+
+#[test]
 fn the_kind_is_that_of_the_record_or_the_one_the_map_names() {
     let mut room = Room::new();
     let map = "kind = \"training\"\n[columns]\ntitle = \"Title\"\n";

@@ -471,13 +471,14 @@ fn signatories_are_organisations_unless_individuals_are_asked_for() {
         action,
         List::Signatories,
         &[
-            "name=A scope=national country=TH public=yes",
+            "name=A scope=national country=TH public=yes type=organisation",
+            "name=E country=TH public=yes",
             "name=B scope=international type=organisation",
             "name=C country=TH",
             "person=d type=individual country=TH",
         ],
     )];
-    check(&records, Measure::Signatories, "2018Q1", Some(3), 0);
+    check(&records, Measure::Signatories, "2018Q1", Some(4), 0);
     let scopes = count(
         &records,
         Measure::Signatories,
@@ -488,6 +489,8 @@ fn signatories_are_organisations_unless_individuals_are_asked_for() {
     let places = [axis(Dimension::Country, &["TH", "other"])];
     let of = |signers| count_signers(&records, Measure::Signatories, "2018", &places, signers);
     assert_eq!(values(&of(Of::PublicOrganisations)), [Some(1), Some(0)]);
+    // Of whom nobody says what they are, no country is told.
+    assert_eq!(values(&of(Of::Organisations)), [Some(1), Some(3)]);
     let individuals = of(Of::Individuals);
     assert_eq!(
         (individuals[0].value, individuals[0].contributors),
