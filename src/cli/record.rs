@@ -133,6 +133,8 @@ struct RecordReply {
     changed_since_sent: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lists: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl TryFrom<wire::Record> for RecordReply {
@@ -161,6 +163,7 @@ impl TryFrom<wire::Record> for RecordReply {
             updated: record.updated,
             sent: record.sent,
             changed_since_sent: record.changed_since_sent,
+            warnings: record.warnings,
         })
     }
 }
@@ -195,6 +198,9 @@ impl Reply for RecordReply {
             for row in rows.as_array().into_iter().flatten() {
                 text.push_str(&format!("    - {}\n", shown(row)));
             }
+        }
+        for warning in &self.warnings {
+            text.push_str(&format!("  Warning: {warning}\n"));
         }
         printable(&text)
     }

@@ -59,6 +59,12 @@ impl CodeLists {
         self.0.contains_key(list)
     }
 
+    /// Returns the charter's currencies, for messages; empty where it names none.
+    pub fn currencies(&self) -> String {
+        let currencies: Vec<_> = self.codes(CURRENCY).collect();
+        currencies.join(" ")
+    }
+
     /// Returns the codes of a list, in order; none where the charter does not have it.
     pub fn codes(&self, list: &str) -> impl Iterator<Item = &str> {
         self.0.get(list).into_iter().flatten().map(String::as_str)
@@ -70,6 +76,9 @@ pub const MEMBERS: &str = "member";
 
 /// The code that stands for whatever a list does not name.
 pub const OTHER: &str = "other";
+
+/// The list of currencies.
+pub const CURRENCY: &str = "currency";
 
 /// Returns whether a text can be a code: 1 to 64 letters, digits, `_`, `-` or `.`.
 pub fn is_well_formed(text: &str) -> bool {

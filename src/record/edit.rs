@@ -192,7 +192,7 @@ fn set(
         let own = || Value::Member(desk.member.clone());
         fields.entry(Field::Lead).or_insert_with(own);
     }
-    match misfit(Shape::Kind(kind), fields) {
+    match misfit(Shape::Kind(kind), fields, desk.codes) {
         Some(misfit) => Err(RecordError::Misfit {
             field: misfit.field,
             reason: misfit.reason,
@@ -268,13 +268,21 @@ pub(super) fn source_id_key(keys: &RecordKeys, shape: Shape, fields: &Fields) ->
 pub(super) fn row_key(keys: &RecordKeys, shape: Shape, fields: &Fields) -> SourceKey {
     let texts: Vec<(&str, String)> = fields
         .iter()
-        .map(|(field, value)| (field.as_str(), value.to_string()))
+        .map(|(field, value)| (field.as_str(), canonical(value)))
         .collect();
     let mut parts: Vec<&[u8]> = vec![b"row", shape_name(shape).as_bytes()];
     for (field, text) in &texts {
         parts.extend([field.as_bytes(), text.as_bytes()]);
     }
     keys.source_key(&parts)
+}
+
+/// Writes a value so that two spellings of it are the same: 1250.50 and 1250.5.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Money(money) => money.ten_thousandths.to_string(),
+        other => other.to_string(),
+    }
 }
 
 pub(super) const fn shape_name(shape: Shape) -> &'static str {
@@ -413,6 +421,19 @@ mod tests {
             .work(|desk| add(&book, desk, Kind::Training, &with(&joined)))
             .expect("is added");
         assert!(record.is_led_by_another(&bench.member));
+    }
+
+    #[test]
+    fn two_spellings_of_an_amount_are_one_row() {
+        let keys = crate::record::RecordKeys::new([1; 32], [2; 32]);
+        let shape = Shape::Kind(Kind::JointProject);
+        let key = |text| {
+            let amount = Type::Money.decode(text).expect("an amount");
+            row_key(&keys, shape, &Fields::from([(Field::Budget, amount)]))
+        };
+        assert_eq!(key("1250.50"), key("1250.5"));
+        assert_eq!(key("1250"), key("1250.0000"));
+        assert_ne!(key("1250.5"), key("1250.05"));
     }
 
     /// A book whose disk takes nothing more.

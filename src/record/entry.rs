@@ -1,5 +1,6 @@
 //! A record: its fields and its lists, what must fit together, how it is shown and stored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
+use super::codes::CodeLists;
 use super::error::RecordError;
 use super::person::{Pseudonym, SourceKey};
 use super::schema::{Field, List, Shape};
@@ -48,10 +50,10 @@ pub struct Row {
 pub const MAX_RECORD: usize = 15 << 20;
 
 /// A field whose value does not fit with the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Misfit {
     pub(super) field: Field,
-    pub(super) reason: &'static str,
+    pub(super) reason: Cow<'static, str>,
 }
 
 /// Typed access to what a row says.
@@ -159,17 +161,6 @@ impl Record {
         }
     }
 
-    /// Returns its head count where it differs from its list of participants, with the number of
-    /// those who came.
-    pub fn head_count_and_list(&self) -> Option<(u32, usize)> {
-        let attended = self.count(Field::Attended)?;
-        if self.rows(List::Participants).is_empty() {
-            return None;
-        }
-        let listed = self.present().count();
-        (attended as usize != listed).then_some((attended, listed))
-    }
-
     /// Returns `{id,kind,fields,lists,created,updated}`, each list as the number of its rows.
     pub fn to_json(&self) -> Json {
         let count = |(list, rows): (&List, &Vec<Row>)| (list.to_string(), rows.len().into());
@@ -203,31 +194,54 @@ fn fields_json(fields: &Fields) -> Json {
 }
 
 /// Finds what is missing from a row, or does not fit together in it.
-pub(super) fn misfit(shape: Shape, fields: &Fields) -> Option<Misfit> {
+pub(super) fn misfit(shape: Shape, fields: &Fields, codes: &CodeLists) -> Option<Misfit> {
+    let found = |field, reason| Some(Misfit { field, reason });
     let missing = shape
         .columns()
         .find(|column| column.required && !fields.contains_key(&column.field));
     if let Some(column) = missing {
-        return Some(Misfit {
-            field: column.field,
-            reason: "must not be empty",
-        });
+        return found(column.field, EMPTY);
     }
     match shape {
-        Shape::Kind(_) => misfit_of_record(fields),
+        Shape::Kind(_) => {
+            let (field, reason) = match misfit_of_record(fields) {
+                Some((field, reason)) => (field, reason.into()),
+                None => (Field::Currency, which_currency(fields, codes)?.into()),
+            };
+            found(field, reason)
+        }
         Shape::List(List::Signatories) => {
             let named = fields.contains_key(&Field::Name) || fields.contains_key(&Field::Person);
-            (!named).then_some(Misfit {
-                field: Field::Name,
-                reason: "must not be empty",
-            })
+            if named {
+                return None;
+            }
+            found(Field::Name, EMPTY)
         }
         Shape::List(_) => None,
     }
 }
 
-fn misfit_of_record(fields: &Fields) -> Option<Misfit> {
-    let found = |field, reason| Some(Misfit { field, reason });
+const EMPTY: Cow<'static, str> = Cow::Borrowed("must not be empty");
+
+/// Returns the question an amount without a currency raises: it would stand in no table.
+fn which_currency(fields: &Fields, codes: &CodeLists) -> Option<String> {
+    let has = |field| fields.contains_key(&field);
+    let is_amount = |field: &Field| has(*field);
+    let amount = [Field::Budget, Field::Spent].into_iter().find(is_amount)?;
+    if has(Field::Currency) {
+        return None;
+    }
+    let accepted = match codes.currencies() {
+        none if none.is_empty() => "its ISO 4217 code, such as EUR".to_owned(),
+        some => format!("one of {some}"),
+    };
+    Some(format!(
+        "{amount} is given and no currency; which is it? write {accepted}"
+    ))
+}
+
+fn misfit_of_record(fields: &Fields) -> Option<(Field, &'static str)> {
+    let found = |field, reason| Some((field, reason));
     let (start, end) = (fields.get(&Field::Start), fields.get(&Field::End));
     if let (Some(Value::Date(start)), Some(Value::Date(end))) = (start, end)
         && end < start
@@ -341,6 +355,7 @@ fn from_texts(shape: Shape, texts: &BTreeMap<Field, String>) -> Result<Fields, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::schema::Type;
 
     fn record() -> Record {
         let person = Pseudonym::from_bytes(&[7; 16]).expect("16 bytes");
@@ -390,17 +405,13 @@ mod tests {
     }
 
     #[test]
-    fn a_head_count_beside_a_list_is_compared() {
-        assert_eq!(record().head_count_and_list(), Some((3, 1)));
-    }
-
-    #[test]
     fn fields_must_fit_together() {
         let shape = Shape::Kind(Kind::Training);
         let check = |change: &[(Field, Value)], field| {
             let mut fields = record().fields;
             fields.extend(change.iter().cloned());
-            assert_eq!(misfit(shape, &fields).map(|m| m.field), field);
+            let misfit = misfit(shape, &fields, &CodeLists::default());
+            assert_eq!(misfit.map(|m| m.field), field);
         };
         let day = |y, m, d| Value::Date(jiff::civil::date(y, m, d));
         check(&[], None);
@@ -410,5 +421,26 @@ mod tests {
         let lead = (Field::Lead, Value::Member("inpud".parse().expect("an id")));
         check(std::slice::from_ref(&lead), Some(Field::Lead));
         check(&[joint, lead], None);
+    }
+    #[test]
+    fn an_amount_asks_for_its_currency() {
+        let check = |fields: &Fields, codes: &CodeLists, said: Option<&str>| {
+            let misfit = misfit(Shape::Kind(Kind::JointProject), fields, codes);
+            assert_eq!(misfit.is_some(), said.is_some(), "{misfit:?}");
+            assert!(misfit.is_none_or(|m| m.reason.contains(said.unwrap_or_default())));
+        };
+        let (none, lists) = (
+            CodeLists::default(),
+            CodeLists::new([("currency", ["EUR", "THB"])]),
+        );
+        let mut fields = record().fields;
+        fields.retain(|field, _| matches!(field, Field::Title | Field::Start));
+        check(&fields, &lists, None);
+        let spent = Type::Money.decode("12.5").expect("an amount");
+        fields.insert(Field::Spent, spent);
+        check(&fields, &lists, Some("one of EUR THB"));
+        check(&fields, &none, Some("ISO 4217"));
+        fields.insert(Field::Currency, Value::Code("THB".to_owned()));
+        check(&fields, &lists, None);
     }
 }

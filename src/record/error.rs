@@ -54,7 +54,7 @@ pub enum RecordError {
         /// The field to change.
         field: Field,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: std::borrow::Cow<'static, str>,
     },
     /// Another record already has this source id.
     #[error("record {other} already has this source_id; edit that one, or choose another")]

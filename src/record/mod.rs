@@ -3,8 +3,10 @@
 //! - [`schema`]: which fields and lists there are, and what each may hold. The only such table.
 //! - [`codes`]: the charter's code lists, as far as records need them.
 //! - [`person`]: persons as pseudonyms.
+//! - `daytime`: the time that may follow a date.
 //! - [`value`]: one field's value.
 //! - [`entry`]: a record.
+//! - `heads`: how many came, and where a record contradicts itself about it.
 //! - [`book`]: how records lie in the private database.
 //! - `bearing`: on which periods a record bears, and by what it is seen that it changed.
 //! - [`mod@edit`]: add, edit, delete, list.
@@ -27,8 +29,10 @@ pub mod entry;
 
 mod bearing;
 pub mod book;
+mod daytime;
 pub mod edit;
 mod error;
+mod heads;
 pub mod import;
 mod joint;
 pub mod tabulate;
@@ -40,6 +44,7 @@ pub use codes::{CodeLists, MEMBERS};
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
+pub use heads::contradictions;
 pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of, suggest};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};

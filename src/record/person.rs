@@ -54,6 +54,57 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
     cut
 }
 
+/// What people write where they do not know who it was.
+const PLACEHOLDERS: &[&str] = &[
+    "n/a",
+    "n.a.",
+    "n.a",
+    "#n/a",
+    "na",
+    "x",
+    "xx",
+    "xxx",
+    "none",
+    "null",
+    "nil",
+    "nobody",
+    "no name",
+    "unnamed",
+    "anon",
+    "anon.",
+    "anonymous",
+    "unknown",
+    "not known",
+    "not given",
+    "not recorded",
+    "not_recorded",
+    "sin nombre",
+    "anónimo",
+    "anónima",
+    "anonimo",
+    "anonima",
+    "desconocido",
+    "desconocida",
+    "anonyme",
+    "inconnu",
+    "inconnue",
+    "anônimo",
+    "desconhecido",
+    "неизвестно",
+    "аноним",
+    "ไม่ทราบ",
+    "ไม่ระบุ",
+    "匿名",
+];
+
+/// Returns whether a text stands for nobody in particular: each such row would otherwise be the
+/// same person.
+pub(super) fn is_placeholder(identifier: &str) -> bool {
+    let normal = normalise(identifier);
+    let is_blank = !normal.chars().any(char::is_alphanumeric);
+    (is_blank && !normal.is_empty()) || PLACEHOLDERS.contains(&normal.as_str())
+}
+
 /// Brings the spellings of one identifier together: NFKC, small letters, single spaces, no
 /// invisible characters; a telephone number keeps its digits and a leading `+`.
 fn normalise(identifier: &str) -> String {
@@ -192,6 +243,32 @@ mod tests {
     fn nothing_is_nobody() {
         for text in ["", "  ", "\u{200b}"] {
             assert_eq!(keys().pseudonym(text), None);
+        }
+    }
+
+    #[test]
+    fn what_stands_for_anybody_is_nobody() {
+        for text in [
+            "N/A",
+            "na",
+            "-",
+            "--",
+            "?",
+            ".",
+            "Unknown",
+            "ANONYMOUS",
+            "none",
+            "X",
+            "anon",
+            "not  known",
+            "Sin Nombre",
+            "ไม่ทราบ",
+            "—",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["", "Nana", "X-1", "Ann Known", "P-001", "0", "ณ", "12-34"] {
+            assert!(!is_placeholder(text), "{text}");
         }
     }
 

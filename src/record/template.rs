@@ -5,7 +5,7 @@ use rust_xlsxwriter::{
     Workbook, Worksheet, XlsxError,
 };
 
-use super::codes::{CodeLists, OTHER};
+use super::codes::{CURRENCY, CodeLists, OTHER};
 use super::schema::{Codes, Column, Field, Shape, Type};
 
 /// Rows below the headers in which drop-downs and formats wait.
@@ -150,7 +150,7 @@ fn example(column: &Column, codes: &CodeLists) -> String {
         (_, Type::Count) => "12",
         (_, Type::Hours) => "7.5",
         (_, Type::Money) => "1250.50",
-        (_, Type::Currency) => "EUR",
+        (_, Type::Currency) => codes.codes(CURRENCY).next().unwrap_or("EUR"),
         (_, Type::Code(_) | Type::CodeList(_) | Type::YesNo) => {
             let offered = offered(column.holds, codes);
             return offered.first().cloned().unwrap_or_else(|| OTHER.to_owned());

@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::codes::{self, CodeLists};
-use super::person::{Pseudonym, RecordKeys};
+use super::daytime::is_time;
+use super::person::{Pseudonym, RecordKeys, is_placeholder};
 use super::schema::{Codes, Type};
 use crate::model::{MemberId, country};
 
@@ -79,6 +80,12 @@ pub enum BadValue {
     /// Not a currency.
     #[error("not a currency; write its ISO 4217 code, such as EUR")]
     Currency,
+    /// Not one of the charter's currencies: an amount in it would stand in no table.
+    #[error("not a currency of the charter; accepted: {accepted}")]
+    OtherCurrency {
+        /// The charter's currencies.
+        accepted: String,
+    },
     /// Not in the field's code list.
     #[error("not a code of this field; accepted: {accepted}")]
     Code {
@@ -106,6 +113,12 @@ pub enum BadValue {
     /// Nothing that identifies anybody.
     #[error("nothing here identifies a person")]
     Person,
+    /// A word for not knowing who it was.
+    #[error(
+        "not a person's identifier; leave the cell empty where nobody knows who it was, or say in \
+         the MAP what means that: [missing] person = [\"…\"]"
+    )]
+    Placeholder,
 }
 
 /// Longest text of a field, in bytes.
@@ -144,11 +157,16 @@ impl Type {
             Self::CodeList(list) => several(text, |t| find_code(list, t, reader.codes)),
             Self::Places => several(text, find_place),
             Self::YesNo => yes_or_no(text).map(Value::YesNo).ok_or(BadValue::YesNo),
+            Self::Person if is_placeholder(text) => Err(BadValue::Placeholder),
             Self::Person => {
                 let pseudonym = reader.keys.pseudonym(text).ok_or(BadValue::Person)?;
                 Ok(Value::Person(pseudonym))
             }
-            Self::Currency | Self::Joint => self.decode(&text.to_ascii_uppercase()),
+            Self::Currency => {
+                let currency = self.decode(&text.to_ascii_uppercase())?;
+                is_of_charter(&currency, reader.codes).map(|()| currency)
+            }
+            Self::Joint => self.decode(&text.to_ascii_uppercase()),
             Self::Date => parse_date(text).map(Value::Date),
             Self::Member if !reader.codes.may_be_member(text) => {
                 let members: Vec<_> = reader.codes.codes(codes::MEMBERS).collect();
@@ -253,7 +271,8 @@ pub fn parse_date(text: &str) -> Result<Date, BadValue> {
 
 fn iso_date(text: &str) -> Result<Date, BadValue> {
     let (day, rest) = text.split_at_checked(10).ok_or(BadValue::Date)?;
-    if !(rest.is_empty() || rest.starts_with(['T', ' '])) {
+    let time = rest.strip_prefix(['T', ' ']);
+    if !rest.is_empty() && !time.is_some_and(|time| is_time(time.trim_start())) {
         return Err(BadValue::Date);
     }
     let [year, month, day] = day.split('-').collect::<Vec<_>>()[..] else {
@@ -373,6 +392,18 @@ fn find_code(list: Codes, text: &str, lists: &CodeLists) -> Result<String, BadVa
     }
 }
 
+/// Refuses a currency the charter does not name, where there is a charter: amounts have no
+/// `other` to stand in.
+fn is_of_charter(currency: &Value, lists: &CodeLists) -> Result<(), BadValue> {
+    let is_named = |code: &String| lists.codes(codes::CURRENCY).any(|named| named == code);
+    if !lists.has(codes::CURRENCY) || currency.as_codes().iter().all(is_named) {
+        return Ok(());
+    }
+    Err(BadValue::OtherCurrency {
+        accepted: lists.currencies(),
+    })
+}
+
 fn find_fixed(codes: &[&str], words: &[(&str, &str)], text: &str) -> Result<String, BadValue> {
     let named = codes.iter().find(|code| code.eq_ignore_ascii_case(text));
     let worded = || {
@@ -435,6 +466,17 @@ mod tests {
     fn check(shape: Shape, field: Field, text: &str, shown: Option<&str>) {
         let value = parse(shape, field, text).ok().map(|v| v.to_string());
         assert_eq!(value.as_deref(), shown, "{field} {text:?}");
+    }
+
+    #[test]
+    fn a_charter_with_currencies_takes_no_other() {
+        let keys = RecordKeys::new([1; 32], [2; 32]);
+        let codes = &CodeLists::new([("currency", ["EUR", "THB"])]);
+        let keys = &keys;
+        let parse = |text| Type::Currency.parse(text, Reader { codes, keys });
+        assert_eq!(parse("thb"), Ok(Value::Code("THB".to_owned())));
+        let refused = parse("VND").expect_err("no table has it").to_string();
+        assert!(refused.ends_with("accepted: EUR THB"), "{refused}");
     }
 
     #[test]

@@ -215,3 +215,19 @@ fn the_federation_listener_holds_no_private_handle() {
         }
     }
 }
+
+/// Tests pull features in that the shipped binary does not have, so the manifest itself is read.
+#[test]
+fn patterns_of_a_map_may_use_unicode_in_the_shipped_binary_too() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).expect("the manifest can be read");
+    let manifest: toml::Table = manifest.parse().expect("the manifest is TOML");
+    let features = manifest["dependencies"]["regex"]["features"]
+        .as_array()
+        .expect("regex names its features");
+    // What `(?i)`, `\w`, `\p{L}`, `\p{Alphabetic}` and `\p{Thai}` need.
+    for feature in ["case", "perl", "gencat", "bool", "script"] {
+        let feature = toml::Value::from(format!("unicode-{feature}"));
+        assert!(features.contains(&feature), "{feature}");
+    }
+}

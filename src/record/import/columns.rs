@@ -178,6 +178,17 @@ impl<'a> Columns<'a> {
                 reason: Some("there are more cells than headers".to_owned()),
             });
         }
+        if let Some(at) = self.cut_decimal(row) {
+            return Err(BadCell {
+                column: self.sheet.column_name(at),
+                value: HIDDEN.to_owned(),
+                reason: Some(
+                    "there are more cells than headers, and a comma here may be a decimal one; \
+                     write the number with a point, 7.5, or put it in quotes"
+                        .to_owned(),
+                ),
+            });
+        }
         if let Some(at) = row.too_long() {
             return Err(self.fault(at, row));
         }
@@ -194,8 +205,8 @@ impl<'a> Columns<'a> {
         if self.shape == Shape::List(List::Signatories) {
             hide_individual(&mut fields, reader);
         }
-        if let Some(misfit) = misfit(self.shape, &fields) {
-            return Err(self.bad(misfit.field, row, misfit.reason));
+        if let Some(misfit) = misfit(self.shape, &fields, reader.codes) {
+            return Err(self.bad(misfit.field, row, &misfit.reason));
         }
         let wide = self.wide_rows(row, &fields)?;
         let record = self.record.map(|at| row.cell(at).to_owned());
@@ -204,6 +215,21 @@ impl<'a> Columns<'a> {
             wide,
             record,
         })
+    }
+
+    /// Returns where a comma within a number may have moved the cells of a row to the right.
+    fn cut_decimal(&self, row: &SheetRow<'_>) -> Option<usize> {
+        if !self.sheet.is_cut_by_commas() {
+            return None;
+        }
+        let width = self.sheet.headers.len();
+        let last_used = (0..width).rev().find(|at| self.uses(*at))?;
+        // Nobody counts heads with a decimal comma: there, a number more is one day more.
+        let is_count = |at: usize| {
+            let holds = |b: &Bound| b.at.contains(&at) && b.column.holds == Type::Count;
+            self.bound.iter().any(holds) || self.wide.iter().any(|wide| wide.at == at)
+        };
+        row.cut_decimal(width, &|at| at <= last_used && !is_count(at))
     }
 
     /// Blames a cell for what it is, not for what it says.
@@ -388,10 +414,11 @@ fn explain_date(bad: BadDate) -> Option<String> {
     }
 }
 
-/// Keeps an individual signatory as a pseudonym: only organisations have names here.
+/// Keeps a signatory as a pseudonym unless it is said to be an organisation: only these have
+/// names here.
 fn hide_individual(fields: &mut Fields, reader: Reader<'_>) {
-    let individual = Value::Code("individual".to_owned());
-    if fields.get(&Field::Type) != Some(&individual) {
+    let organisation = Value::Code("organisation".to_owned());
+    if fields.get(&Field::Type) == Some(&organisation) {
         return;
     }
     if let Some(name) = fields.remove(&Field::Name)

@@ -5,6 +5,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 
 use super::map::{Calendar, Dates};
 use super::sheet::CellKind;
+use crate::record::daytime::is_time;
 use crate::record::value::{BadValue, parse_date, plausible};
 
 /// Years between the Buddhist and the Gregorian calendar, as used in Thailand since 1941.
@@ -17,6 +18,8 @@ pub(super) struct DateColumn {
     day_first: bool,
     /// A second number above 12 stood after a first of at most 12.
     month_first: bool,
+    /// Whether the spreadsheet itself holds some of the values as dates.
+    has_dates: bool,
     /// The first value whose order has to be known, with its line.
     first: Option<(u64, String)>,
 }
@@ -43,7 +46,11 @@ pub(super) enum BadDate {
 
 impl DateColumn {
     /// Takes one value into account.
-    pub(super) fn see(&mut self, line: u64, text: &str) {
+    pub(super) fn see(&mut self, line: u64, text: &str, kind: CellKind) {
+        if kind == CellKind::Date {
+            self.has_dates = true;
+            return;
+        }
         let Some(Numbers::YearLast(first, second, _)) = numbers(text) else {
             return;
         };
@@ -56,6 +63,13 @@ impl DateColumn {
     pub(super) fn question(&self) -> Option<Question> {
         let (line, value) = self.first.clone()?;
         let reason = match (self.day_first, self.month_first) {
+            // A program set to the other order made dates of those it could, and left these.
+            _ if self.has_dates => {
+                "the spreadsheet holds some cells of this column as dates and this one as text, so \
+                 day and month may be exchanged in the others; write them all as 2018-03-31, or, \
+                 where the others are right, say how the texts are written in the MAP: \
+                 [dates] formats = [\"%d/%m/%Y\"]"
+            }
             (true, false) | (false, true) => return None,
             (false, false) => {
                 "does the day come first or the month? say so in the MAP: \
@@ -87,6 +101,7 @@ impl DateColumn {
             Some(Numbers::YearFirst(year, month, day)) => (year, month, day),
             Some(Numbers::YearLast(first, second, year)) => {
                 match (self.day_first, self.month_first) {
+                    _ if self.has_dates => return Err(BadDate::Asked),
                     (true, false) => (year, second, first),
                     (false, true) => (year, first, second),
                     _ => return Err(BadDate::Asked),
@@ -106,8 +121,15 @@ enum Numbers {
 }
 
 /// Splits a date at `/`, `.` or `-`. A time after it is left aside: the local day as written.
+/// Whatever else follows it makes it no date.
 fn numbers(text: &str) -> Option<Numbers> {
-    let day = text.split([' ', 'T']).next()?;
+    let (day, time) = match text.split_once([' ', 'T']) {
+        Some((day, time)) => (day, Some(time.trim_start())),
+        None => (text, None),
+    };
+    if time.is_some_and(|time| !is_time(time)) {
+        return None;
+    }
     let separator = day.chars().find(|c| matches!(c, '/' | '.' | '-'))?;
     let parts: Vec<_> = day.split(separator).collect();
     let small = |text: &str| {
@@ -175,7 +197,8 @@ mod tests {
 
     fn read(values: &[&str], rules: &Dates) -> Result<Vec<Date>, BadDate> {
         let mut column = DateColumn::default();
-        values.iter().for_each(|text| column.see(2, text));
+        let mut see = |text: &&str| column.see(2, text, CellKind::Text);
+        values.iter().for_each(&mut see);
         let read = |text: &&str| column.read(text, CellKind::Text, rules);
         values.iter().map(read).collect()
     }
@@ -202,14 +225,45 @@ mod tests {
     }
 
     #[test]
+    fn only_a_time_may_follow_a_date() {
+        let plain = Dates::default();
+        for text in [
+            "2018-03-12 to 2018-03-16",
+            "2018-03-12 banana",
+            "2018-03-12Tfoo",
+            "13/03/2018 - 16/03/2018",
+        ] {
+            let refused = Err(BadDate::Value(BadValue::Date));
+            assert_eq!(read(&[text], &plain), refused, "{text}");
+        }
+        for text in ["2018-03-12T10:00:00.000+07:00", "2018/3/12 9:41 AM"] {
+            assert_eq!(read(&[text], &plain), Ok(vec![date(2018, 3, 12)]), "{text}");
+        }
+    }
+
+    #[test]
     fn the_question_is_asked_once_with_an_example() {
         let mut column = DateColumn::default();
-        column.see(2, "2018-01-01");
-        column.see(3, "03/04/2018");
+        let mut see = |line, text| column.see(line, text, CellKind::Text);
+        see(2, "2018-01-01");
+        see(3, "03/04/2018");
         let question = column.question().expect("nobody can tell");
         assert_eq!((question.line, question.value.as_str()), (3, "03/04/2018"));
-        column.see(4, "31/04/2018");
+        column.see(4, "31/04/2018", CellKind::Text);
         assert_eq!(column.question(), None);
+    }
+
+    #[test]
+    fn dates_of_a_spreadsheet_among_texts_raise_a_question() {
+        let mut column = DateColumn::default();
+        column.see(2, "2018-04-03", CellKind::Date);
+        assert_eq!(column.question(), None);
+        column.see(3, "13/03/2018", CellKind::Text);
+        let question = column.question().expect("the order was exchanged, or not");
+        assert_eq!((question.line, question.value.as_str()), (3, "13/03/2018"));
+        let read = |rules: &Dates| column.read("13/03/2018", CellKind::Text, rules);
+        assert_eq!(read(&Dates::default()), Err(BadDate::Asked));
+        assert_eq!(read(&rules(&["%d/%m/%Y"], None)), Ok(date(2018, 3, 13)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A good row becomes a record, or a row of a list.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::tray::{Identity, Tray};
 use crate::model::Kind;
 use crate::record::book::{self, Book, Origin};
 use crate::record::edit::{Desk, row_key, source_id_key};
-use crate::record::entry::{Fields, MAX_RECORD, Record, Row, misfit};
+use crate::record::entry::{Fields, MAX_RECORD, Misfit, Record, Row, misfit};
 use crate::record::error::RecordError;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::{Field, List, Shape, lists_of};
@@ -23,8 +24,10 @@ pub(super) enum Verdict {
     Unchanged,
     /// The record it names is not there.
     NoRecord,
+    /// An earlier line names the same person and says otherwise.
+    Otherwise(u64),
     /// It does not fit what is already stored.
-    Misfit(Field, &'static str),
+    Misfit(Misfit),
 }
 
 /// Somewhere rows go.
@@ -75,9 +78,10 @@ impl Take for IntoBook<'_> {
         };
         take_over(&mut record.fields, said.fields, &self.owned);
         take_over_lists(desk.keys, &mut record, said.wide);
-        if let Some(misfit) = misfit(tray.shape, &record.fields) {
-            return Ok(Verdict::Misfit(misfit.field, misfit.reason));
+        if let Some(misfit) = misfit(tray.shape, &record.fields, desk.codes) {
+            return Ok(Verdict::Misfit(misfit));
         }
+        tray.contradict(&format!("line {}: ", tray.line), &record);
         record.source = Some(identity.name);
         let verdict = match &stored {
             None => Verdict::Created,
@@ -126,8 +130,10 @@ pub(super) struct IntoList {
     rows: Vec<Row>,
     /// Where each row stands in `rows`.
     at: HashMap<SourceKey, usize>,
-    /// Persons this file has named so far.
-    named: HashSet<SourceKey>,
+    /// Persons this file has named so far, with what it said of each and on which line.
+    named: HashMap<SourceKey, (SourceKey, u64)>,
+    /// Signatories of which the file does not say what they are.
+    untyped: u64,
     /// Rows that named one of them again.
     repeated: u64,
     /// The fields the file speaks about; others stay as they are.
@@ -157,7 +163,8 @@ impl IntoList {
             record,
             list,
             rows,
-            named: HashSet::new(),
+            named: HashMap::new(),
+            untyped: 0,
             repeated: 0,
             owned: Vec::new(),
             is_changed: false,
@@ -174,18 +181,22 @@ impl IntoList {
     pub(super) fn close(mut self, desk: &Desk<'_>, tray: &mut Tray) -> Result<(), RecordError> {
         if self.repeated > 0 {
             tray.outcome.warnings.push(format!(
-                "{} rows name a person of an earlier row; each person is kept once",
+                "{} rows say again what an earlier row says of the same person; each person is kept once",
                 self.repeated
+            ));
+        }
+        if self.untyped > 0 {
+            tray.outcome.warnings.push(format!(
+                "{} signatories have no type and were taken for organisations, without their \
+                 names and countries; say in the MAP what they are: \
+                 [constants] type = \"organisation\"",
+                self.untyped
             ));
         }
         if !self.rows.is_empty() {
             self.record.lists.insert(self.list, self.rows);
         }
-        if let Some((attended, listed)) = self.record.head_count_and_list() {
-            tray.outcome.warnings.push(format!(
-                "attended says {attended} and the list of participants {listed}; the list counts"
-            ));
-        }
+        tray.contradict("", &self.record);
         if !self.is_changed {
             return Ok(());
         }
@@ -202,14 +213,22 @@ impl Take for IntoList {
     fn take(
         &mut self,
         desk: &mut Desk<'_>,
-        _: &mut Tray,
+        tray: &mut Tray,
         said: Said,
         identity: Identity,
     ) -> Result<Verdict, RecordError> {
         let person = person_key(desk.keys, self.list, &said.fields);
-        if person.is_some_and(|key| !self.named.insert(key)) {
-            self.repeated += 1;
+        if let Some(person) = person {
+            match self.named.entry(person) {
+                hash_map::Entry::Vacant(free) => drop(free.insert((identity.row, tray.line))),
+                hash_map::Entry::Occupied(taken) => match *taken.get() {
+                    (earlier, _) if earlier == identity.row => self.repeated += 1,
+                    (_, line) => return Ok(Verdict::Otherwise(line)),
+                },
+            }
         }
+        let is_typed = said.fields.contains_key(&Field::Type);
+        self.untyped += u64::from(self.list == List::Signatories && !is_typed);
         let key = person.unwrap_or(identity.name);
         let Some(at) = self.at.get(&key) else {
             self.at.insert(key, self.rows.len());

@@ -257,8 +257,16 @@ impl Work<'_> {
                         let reason = format!("no {kind} has this source_id; import it first");
                         tray.reject(row.line, columns.bad_record(&row, &reason));
                     }
-                    Verdict::Misfit(field, reason) => {
-                        tray.reject(row.line, columns.bad(field, &row, reason));
+                    Verdict::Otherwise(earlier) => {
+                        let reason = format!(
+                            "line {earlier} names the same person and says otherwise; \
+                             keep one of the two"
+                        );
+                        tray.reject(row.line, columns.bad(Field::Person, &row, &reason));
+                    }
+                    Verdict::Misfit(misfit) => {
+                        let cell = columns.bad(misfit.field, &row, &misfit.reason);
+                        tray.reject(row.line, cell);
                     }
                 },
                 Ok(None) => tray.outcome.unchanged += 1,

@@ -96,7 +96,8 @@ fn see(columns: &mut Columns<'_>, at: usize, row: &SheetRow<'_>, texts: &mut Tex
         Type::Date if columns.map.dates.formats.is_empty() => {
             let text = columns.known(bound, row);
             if let Some(text) = text.filter(|text| !columns.is_mapped(field, text)) {
-                columns.bound[at].dates.see(row.line, &text);
+                let kind = row.kind(bound.at[0]);
+                columns.bound[at].dates.see(row.line, &text, kind);
             }
         }
         // An organisation may well be called by its address; individuals become pseudonyms.

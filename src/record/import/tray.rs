@@ -7,11 +7,15 @@ use super::columns::{BadCell, Said};
 use super::{ImportOutcome, ImportRequest, Rejection};
 use crate::record::book::Change;
 use crate::record::edit::{row_key, source_id_key};
+use crate::record::entry::Record;
+use crate::record::heads::contradictions;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::Shape;
 
 /// Most refused cells listed; the rest is counted in a warning.
 const MAX_REJECTIONS: usize = 1000;
+/// Most contradictions listed; the rest is counted likewise.
+const MAX_CONTRADICTIONS: u64 = 20;
 
 /// What has been read so far, and what will be stored.
 pub(super) struct Tray {
@@ -20,6 +24,12 @@ pub(super) struct Tray {
     dry_run: bool,
     pub(super) outcome: ImportOutcome,
     changes: Vec<Change>,
+    /// The line of the row at hand.
+    pub(super) line: u64,
+    /// Sentences about records that contradict themselves.
+    contradictions: u64,
+    /// Those beyond.
+    more_contradictions: u64,
     /// Refused cells beyond those listed.
     more_rejected: u64,
     /// How many rows of the file said each thing so far, of each record.
@@ -55,6 +65,9 @@ impl Tray {
                 ..ImportOutcome::default()
             },
             changes: Vec::new(),
+            line: 0,
+            contradictions: 0,
+            more_contradictions: 0,
             more_rejected: 0,
             said: HashMap::new(),
             named: HashMap::new(),
@@ -80,6 +93,18 @@ impl Tray {
         });
     }
 
+    /// Warns of a record that contradicts itself; `place` says which one it is.
+    pub(super) fn contradict(&mut self, place: &str, record: &Record) {
+        for said in contradictions(record) {
+            if self.contradictions == MAX_CONTRADICTIONS {
+                self.more_contradictions += 1;
+                continue;
+            }
+            self.contradictions += 1;
+            self.outcome.warnings.push(format!("{place}{said}"));
+        }
+    }
+
     /// Returns whether what is read will be stored, as far as is known yet.
     fn stores(&self) -> bool {
         !self.dry_run && (self.keep_good || self.outcome.rejected.is_empty())
@@ -102,6 +127,7 @@ impl Tray {
         line: u64,
         said: &Said,
     ) -> Result<Option<Identity>, u64> {
+        self.line = line;
         let row = said_key(keys, self.shape, said);
         let record = said.record.as_ref();
         let record = record.map(|id| keys.source_key(&[b"record", id.as_bytes()]));
@@ -132,6 +158,12 @@ impl Tray {
             self.outcome.warnings.push(format!(
                 "{} more cells were rejected than are listed",
                 self.more_rejected
+            ));
+        }
+        if self.more_contradictions > 0 {
+            self.outcome.warnings.push(format!(
+                "{} more contradictions within a record were found than are listed",
+                self.more_contradictions
             ));
         }
         let changes = if self.stores() {

@@ -175,7 +175,10 @@ fn is_asked_for(row: &Row, signers: Of) -> bool {
     let individual = row.code(Field::Type) == Some("individual");
     match signers {
         Of::Organisations => !individual,
-        Of::PublicOrganisations => !individual && row.yes(Field::Public) == Some(true),
+        // Of whom nobody said so may be a person.
+        Of::PublicOrganisations => {
+            row.code(Field::Type) == Some("organisation") && row.yes(Field::Public) == Some(true)
+        }
         Of::Individuals => individual,
     }
 }

@@ -117,13 +117,17 @@ pub(super) fn of_record(record: &Record, dimension: Dimension) -> Stands<'_> {
     Stands::at_all(record.codes(field))
 }
 
-/// Returns where a signatory stands: by its own country and scope, else as its action does.
+/// Returns where a signatory stands: by its own country and scope, else as its action
+/// does.
 pub(super) fn of_signatory<'r>(
     record: &'r Record,
     row: &'r Row,
     dimension: Dimension,
 ) -> Stands<'r> {
+    let untyped = row.code(Field::Type).is_none();
     match dimension {
+        // It may be a person, whose country is nobody's business.
+        Dimension::Country | Dimension::Region if untyped => Stands::at(OTHER),
         Dimension::Country => Stands::at(one_place(row.codes(Field::Country))),
         Dimension::Region => Stands::at(one_region(row.codes(Field::Country))),
         Dimension::Scope => Stands::at_all(row.codes(Field::Scope)),

@@ -9,6 +9,7 @@ use super::grid::{self, Grid, Stands};
 use super::{Sum, TableRequest, starts_in};
 use crate::model::{Dimension, Measure, dimension};
 use crate::record::entry::{Record, Row, Values};
+use crate::record::heads::Sessions;
 use crate::record::schema::{Field, List};
 
 /// How many came to one activity, as far as is known.
@@ -109,7 +110,12 @@ fn attendances(record: &Record, joined: bool) -> Option<Heads<'_>> {
     if joined {
         return listed.then_some(Heads::listed(rows));
     }
-    if let Some((sum, largest)) = sessions(record) {
+    let (sum, largest) = match Sessions::of(record) {
+        Sessions::Known { sum, largest } => (Some(sum), largest),
+        Sessions::Gaps { .. } => return Some(Heads::Unknown),
+        Sessions::Silent => (None, 0),
+    };
+    if let Some(sum) = sum {
         // A list longer than the sessions' sum cannot be a part of it.
         let rows = if rows.len() <= sum as usize {
             rows
@@ -129,17 +135,6 @@ fn attendances(record: &Record, joined: bool) -> Option<Heads<'_>> {
     }
     let attended = record.count(Field::Attended);
     Some(attended.map_or(Heads::Unknown, Heads::headcount))
-}
-
-/// Returns the sum and the largest of the sessions whose attendance is known.
-fn sessions(record: &Record) -> Option<(u32, u32)> {
-    let known = record.rows(List::Sessions).iter();
-    let known = known.filter_map(|row| row.count(Field::Attended));
-    known.fold(None, |so_far, attended| {
-        let (sum, largest) = so_far.unwrap_or_default();
-        let (sum, largest): (u32, u32) = (sum, largest);
-        Some((sum.saturating_add(attended), largest.max(attended)))
-    })
 }
 
 /// Returns who completed: by the list where it says so of anybody, else by the field.

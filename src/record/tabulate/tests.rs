@@ -156,11 +156,7 @@ fn attendances_come_from_sessions_then_the_list_then_the_head_count() {
     let sessions = with(
         listed,
         List::Sessions,
-        &[
-            "date=2018-01-09 attended=2",
-            "date=2018-01-10 attended=3",
-            "date=2018-01-11",
-        ],
+        &["date=2018-01-09 attended=2", "date=2018-01-10 attended=3"],
     );
     let tally = count(
         std::slice::from_ref(&sessions),
@@ -177,6 +173,20 @@ fn attendances_come_from_sessions_then_the_list_then_the_head_count() {
         &[axis(Dimension::Gender3, &[])],
     );
     assert_eq!(values(&split), [Some(1), Some(1), Some(3)]);
+}
+
+#[test]
+fn a_session_without_a_head_count_leaves_the_sum_unknown() {
+    let with_sessions = |rows: &[&str]| {
+        let training = training("start=2018-01-09 attended=9");
+        [with(training, List::Sessions, rows)]
+    };
+    let gap = with_sessions(&["date=2018-01-09 attended=2", "date=2018-01-10"]);
+    check(&gap, Measure::Attendances, "2018", None, 1);
+    let silent = with_sessions(&["date=2018-01-09", "date=2018-01-10"]);
+    check(&silent, Measure::Attendances, "2018", Some(9), 0);
+    let zero = with_sessions(&["date=2018-01-09 attended=2", "date=2018-01-10 attended=0"]);
+    check(&zero, Measure::Attendances, "2018", Some(2), 0);
 }
 
 #[test]
@@ -461,13 +471,14 @@ fn signatories_are_organisations_unless_individuals_are_asked_for() {
         action,
         List::Signatories,
         &[
-            "name=A scope=national country=TH public=yes",
+            "name=A scope=national country=TH public=yes type=organisation",
+            "name=E country=TH public=yes",
             "name=B scope=international type=organisation",
             "name=C country=TH",
             "person=d type=individual country=TH",
         ],
     )];
-    check(&records, Measure::Signatories, "2018Q1", Some(3), 0);
+    check(&records, Measure::Signatories, "2018Q1", Some(4), 0);
     let scopes = count(
         &records,
         Measure::Signatories,
@@ -478,6 +489,8 @@ fn signatories_are_organisations_unless_individuals_are_asked_for() {
     let places = [axis(Dimension::Country, &["TH", "other"])];
     let of = |signers| count_signers(&records, Measure::Signatories, "2018", &places, signers);
     assert_eq!(values(&of(Of::PublicOrganisations)), [Some(1), Some(0)]);
+    // Of whom nobody says what they are, no country is told.
+    assert_eq!(values(&of(Of::Organisations)), [Some(1), Some(3)]);
     let individuals = of(Of::Individuals);
     assert_eq!(
         (individuals[0].value, individuals[0].contributors),

@@ -81,6 +81,7 @@ fn to_wire(record: &record::Record, sent: &Sent, in_full: bool) -> wire::Record 
         created: record.created.to_string(),
         updated: record.updated.to_string(),
         lists_json: json["lists"].to_string(),
+        warnings: record::contradictions(record),
     }
 }
 

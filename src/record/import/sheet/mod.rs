@@ -351,6 +351,17 @@ impl<'a> Sheet<'a> {
         said.clone().count() > 1 && said.into_iter().all(|(at, h)| normal(raw.cell(at)) == *h)
     }
 
+    /// Returns whether a comma ends a cell, so that one within a number cuts it in two.
+    pub(super) const fn is_cut_by_commas(&self) -> bool {
+        matches!(
+            self.table,
+            Table::Csv {
+                delimiter: b',',
+                ..
+            }
+        )
+    }
+
     /// Returns how a column is called: by its header, else by its place.
     pub(super) fn column_name(&self, at: usize) -> String {
         match self.headers.get(at) {
@@ -400,6 +411,27 @@ impl<'a> SheetRow<'a> {
             let (before, after) = (self.cell(at - 1), self.cell(at));
             is_number(before) && before.len() <= 3 && is_number(after) && after.len() == 3
         })
+    }
+
+    /// Returns the first of two neighbours that may be one number a comma cut, 7,5, where
+    /// everything beyond `width` would then be what the commas pushed out.
+    ///
+    /// `may_be_cut` says of which columns this is worth asking: those that hold no whole numbers
+    /// and have something to the right of them, or in them, that is asked for.
+    pub(super) fn cut_decimal(
+        &self,
+        width: usize,
+        may_be_cut: &dyn Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let pushed_out = (width..self.raw.len()).filter(|at| !self.cell(*at).is_empty());
+        let pushed_out = pushed_out.count();
+        let is_pair = |at: &usize| {
+            let (whole, part) = (self.cell(*at), self.cell(at + 1));
+            may_be_cut(*at) && is_number(whole) && is_number(part) && part.len() <= 4
+        };
+        let mut pairs = (0..width).filter(is_pair);
+        let first = pairs.next()?;
+        (pushed_out > 0 && pushed_out <= 1 + pairs.count()).then_some(first)
     }
 
     /// Returns the first cell that is too long for any field, asked for or not.
