@@ -7,11 +7,12 @@
 
 mod names;
 mod reach;
+mod unseen;
 
 use super::ReleaseError;
 use super::draft::Terms;
 use crate::model::Series;
-use crate::model::table::{MOST_STATEMENTS, is_statement};
+use crate::model::table::MOST_STATEMENTS;
 use crate::store::{Changes, PrivateStore};
 use names::Known;
 
@@ -39,9 +40,11 @@ impl Statements<'_> {
     /// # Errors
     /// When a text is no statement, or the period would have too many; nothing is changed then.
     pub fn replace(self, series: Series, texts: &[String]) -> Result<(), ReleaseError> {
-        if let Some(bad) = texts.iter().find(|text| !is_statement(text)) {
-            let given = bad.chars().take(40).collect();
-            return Err(ReleaseError::BadStatement { given });
+        for text in texts {
+            if let Some(reason) = unseen::fault(text) {
+                let given = text.chars().take(40).collect();
+                return Err(ReleaseError::BadStatement { given, reason });
+            }
         }
         let asked = self.of_other_kinds(series)? + texts.len();
         if asked > MOST_STATEMENTS {
