@@ -81,7 +81,7 @@ pub(super) fn survey(sheet: &Sheet<'_>, columns: &mut Columns<'_>) -> Result<Sur
         ));
     }
     survey.questions(columns);
-    survey.let_go(columns, &texts);
+    survey.let_go(sheet, columns, &texts);
     columns.complete()?;
     let unused = (0..is_there.len()).filter(|at| is_there[*at] && !columns.uses(*at));
     survey.dropped = unused.map(|at| sheet.column_name(at)).collect();
@@ -103,7 +103,9 @@ fn see(columns: &mut Columns<'_>, at: usize, row: &SheetRow<'_>, texts: &mut Tex
         Type::Text if field != Field::Name => {
             for at in &bound.at {
                 let cell = row.cell(*at);
-                if !cell.is_empty() {
+                // Nothing but digits is as likely a number of a register, and tells rows apart.
+                let is_key = field == Field::SourceId && cell.bytes().all(|b| b.is_ascii_digit());
+                if !cell.is_empty() && !is_key {
                     texts.see(row.line, cell);
                 }
             }
@@ -126,12 +128,16 @@ impl Survey {
         self.questions = columns.bound.iter().filter_map(asked).collect();
     }
 
-    fn let_go(&mut self, columns: &mut Columns<'_>, texts: &[Texts]) {
+    fn let_go(&mut self, sheet: &Sheet<'_>, columns: &mut Columns<'_>, texts: &[Texts]) {
         let mut kept = Vec::new();
         for (bound, texts) in std::mem::take(&mut columns.bound).into_iter().zip(texts) {
             let name = columns.name(&bound);
             let of_text = bound.column.holds == Type::Text && bound.column.field != Field::Name;
-            let by_name = of_text.then(|| by_header(&name)).flatten();
+            let by_headers = || {
+                let mut at = bound.at.iter();
+                at.find_map(|at| by_header(&sheet.column_name(*at)))
+            };
+            let by_name = of_text.then(by_headers).flatten();
             // An activity may be called by a column "Name"; the MAP said so.
             let sure = texts
                 .mostly()
@@ -161,5 +167,74 @@ impl Survey {
             kept.push(bound);
         }
         columns.bound = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ImportOutcome, ImportRequest, Target, import};
+    use crate::model::Kind;
+    use crate::record::book::memory::MemoryBook;
+    use crate::record::edit::bench::Bench;
+
+    /// Imports trainings with one more column, kept as `field`.
+    fn kept_as(field: &str, header: &str, cell: &str) -> ImportOutcome {
+        let (mut bench, book) = (Bench::new(), MemoryBook::default());
+        let file = format!("Subject,start,{header}\nFirst,2018-01-09,{cell}\n");
+        let title = match field {
+            "title" => "",
+            _ => "title = \"Subject\"\n",
+        };
+        let map = format!("[columns]\n{title}{field} = {header:?}\n");
+        let request = ImportRequest {
+            name: "file.csv",
+            file: file.as_bytes(),
+            sheet: None,
+            kind: Kind::Training,
+            target: Target::Records,
+            map: Some(&map),
+            dry_run: false,
+            keep_good: false,
+        };
+        bench
+            .work(|desk| import(&book, desk, request, &mut |_| {}))
+            .expect("can be read")
+    }
+
+    #[test]
+    fn a_column_of_persons_kept_as_a_text_is_told_of() {
+        for field in ["title", "notes"] {
+            for header in [
+                "ФИО",
+                "Vorname",
+                "Họ và tên",
+                "이름",
+                "Trainer",
+                "Name of trainer",
+            ] {
+                let outcome = kept_as(field, header, "Anna");
+                let said = format!("{header:?} is kept as {field}; see that it holds no names");
+                let is_said = outcome
+                    .warnings
+                    .iter()
+                    .any(|warning| warning.starts_with(&said));
+                assert!(is_said, "{outcome:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_are_not_kept_however_written() {
+        for cell in ["0812345678", "081-234-5678", "+66812345678"] {
+            let outcome = kept_as("notes", "Remark", cell);
+            assert!(
+                outcome.warnings[0].contains("was not kept as notes"),
+                "{outcome:?}"
+            );
+        }
+        let within = kept_as("notes", "Remark", "call 0812345678 first");
+        assert!(within.warnings[0].contains("within its text"), "{within:?}");
+        let key = kept_as("source_id", "No", "0812345678");
+        assert_eq!((key.created, key.warnings.len()), (1, 0), "{key:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::columns::wanted;
 use super::map::Map;
-use super::persons::{by_cell, by_header};
+use super::persons::{Personal, by_cell, by_header};
 use super::sheet::{CellKind, Sheet};
 use super::{ImportRequest, Target};
 use crate::record::edit::Desk;
@@ -217,7 +217,22 @@ fn score(column: &Column, shown: &Shown, reader: Reader<'_>) -> Option<(u32, &'s
 
 impl Shown {
     fn is_personal(&self) -> bool {
-        by_header(&self.name).is_some() || (self.cells > 0 && 2 * self.persons > self.cells)
+        let by_name = match by_header(&self.name) {
+            // `Participants` may say how many they were.
+            Some(Personal::Name) => !self.counts(),
+            by_name => by_name.is_some(),
+        };
+        by_name || (self.cells > 0 && 2 * self.persons > self.cells)
+    }
+
+    /// Returns whether the column has values and all are numbers, or say that nothing is known.
+    fn counts(&self) -> bool {
+        let is_number = |value: &String| value.parse::<f64>().is_ok();
+        self.values.iter().any(is_number)
+            && self
+                .values
+                .iter()
+                .all(|value| is_number(value) || NOT_KNOWN.contains(&value.as_str()))
     }
 
     /// Returns whether most values are such as the field holds, or could be with a little help.
@@ -297,9 +312,11 @@ impl Proposal<'_> {
             .filter(|shown| shown.cells > 0 && !used(shown))
         {
             let what = match by_header(&shown.name) {
-                Some(personal) => format!("looks like {}, ", personal.in_words()),
+                Some(personal) if shown.is_personal() => {
+                    format!("looks like {}, ", personal.in_words())
+                }
                 None if shown.is_personal() => "looks like persons, ".to_owned(),
-                None => String::new(),
+                _ => String::new(),
             };
             let _infallible = writeln!(text, "# not kept: {what}{}", quoted(&shown.header));
         }
