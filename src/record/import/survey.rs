@@ -176,6 +176,7 @@ mod tests {
     use crate::model::Kind;
     use crate::record::book::memory::MemoryBook;
     use crate::record::edit::bench::Bench;
+    use crate::record::schema::List;
 
     /// Imports trainings with one more column, kept as `field`.
     fn kept_as(field: &str, header: &str, cell: &str) -> ImportOutcome {
@@ -199,6 +200,31 @@ mod tests {
         bench
             .work(|desk| import(&book, desk, request, &mut |_| {}))
             .expect("can be read")
+    }
+
+    #[test]
+    fn nothing_of_a_refused_participant_is_shown() {
+        for field in ["gender", "age_band", "role", "completed"] {
+            let (mut bench, book) = (Bench::new(), MemoryBook::default());
+            let settings = [("title", "Anything"), ("start", "2018-01-02")];
+            let kind = Kind::Training;
+            let record = bench.work(|desk| crate::record::add(&book, desk, kind, &settings));
+            let file = format!("person,{field}\nP-1,Mai Marker\n");
+            let request = ImportRequest {
+                name: "file.csv",
+                file: file.as_bytes(),
+                sheet: None,
+                kind,
+                target: Target::List(record.expect("is added").id, List::Participants),
+                map: None,
+                dry_run: false,
+                keep_good: false,
+            };
+            let outcome = bench.work(|desk| import(&book, desk, request, &mut |_| {}));
+            let outcome = outcome.expect("can be read");
+            assert_eq!(outcome.rejected[0].value, "(hidden)");
+            assert!(!format!("{outcome:?}").contains("Marker"), "{outcome:?}");
+        }
     }
 
     #[test]
