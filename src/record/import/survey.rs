@@ -180,26 +180,53 @@ mod tests {
 
     /// Imports trainings with one more column, kept as `field`.
     fn kept_as(field: &str, header: &str, cell: &str) -> ImportOutcome {
-        let (mut bench, book) = (Bench::new(), MemoryBook::default());
         let file = format!("Subject,start,{header}\nFirst,2018-01-09,{cell}\n");
         let title = match field {
             "title" => "",
             _ => "title = \"Subject\"\n",
         };
         let map = format!("[columns]\n{title}{field} = {header:?}\n");
+        trainings(&file, Some(&map))
+    }
+
+    fn trainings(file: &str, map: Option<&str>) -> ImportOutcome {
+        let (mut bench, book) = (Bench::new(), MemoryBook::default());
         let request = ImportRequest {
             name: "file.csv",
             file: file.as_bytes(),
             sheet: None,
             kind: Kind::Training,
             target: Target::Records,
-            map: Some(&map),
+            map,
             dry_run: false,
             keep_good: false,
         };
         bench
             .work(|desk| import(&book, desk, request, &mut |_| {}))
             .expect("can be read")
+    }
+
+    #[test]
+    fn a_row_that_sums_up_is_refused_and_an_example_is_told_of() {
+        for word in ["Total", "Grand total:", "ИТОГО"] {
+            let file = format!("title,start,attended\nFirst,2018-01-09,2\n{word},2018-01-09,2\n");
+            let outcome = trainings(&file, None);
+            assert_eq!(
+                (outcome.created, outcome.rejected[0].line),
+                (0, 3),
+                "{word}"
+            );
+            assert!(outcome.rejected[0].reason.contains("[rows] ignore"));
+        }
+        let outcome = trainings(
+            "title,start\nExample: write over this row,2018-01-09\n",
+            None,
+        );
+        assert_eq!(
+            outcome.warnings,
+            ["line 2 is the example row of the template"]
+        );
+        assert_eq!(outcome.created, 1);
     }
 
     #[test]
