@@ -17,7 +17,10 @@ pub enum RecordError {
         id: Uuid,
     },
     /// The kind has no field of this name.
-    #[error("a {shape} has no field {given:?}; its fields: {accepted}")]
+    #[error(
+        "{} {shape} has no field {given:?}; its fields: {accepted}",
+        article(shape)
+    )]
     UnknownField {
         /// What was being written.
         shape: &'static str,
@@ -63,7 +66,7 @@ pub enum RecordError {
         other: Uuid,
     },
     /// The kind has no such list.
-    #[error("a {kind} has no list {list}; its lists: {}", names(*kind))]
+    #[error("{} {kind} has no list {list}; its lists: {}", article(kind.as_str()), names(*kind))]
     NoSuchList {
         /// The record's kind.
         kind: Kind,
@@ -77,7 +80,11 @@ pub enum RecordError {
     )]
     TooLarge,
     /// The record is of another kind than the one asked for.
-    #[error("record {id} is a {kind}, not a {asked}")]
+    #[error(
+        "record {id} is {} {kind}, not {} {asked}",
+        article(kind.as_str()),
+        article(asked.as_str())
+    )]
     OtherKind {
         /// The record.
         id: Uuid,
@@ -131,7 +138,31 @@ impl From<super::import::SheetError> for RecordError {
     }
 }
 
+/// Returns the article a word has.
+pub(super) fn article(word: &str) -> &'static str {
+    match word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => "an",
+        false => "a",
+    }
+}
+
 fn names(kind: Kind) -> String {
     let names: Vec<_> = lists_of(kind).iter().map(|l| l.as_str()).collect();
     names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vowel_has_its_article() {
+        let (kind, asked) = (Kind::AdvocacyAction, Kind::Training);
+        let id = Uuid::nil();
+        let told = RecordError::OtherKind { id, kind, asked }.to_string();
+        assert!(
+            told.ends_with("is an advocacy_action, not a training"),
+            "{told}"
+        );
+    }
 }

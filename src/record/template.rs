@@ -131,15 +131,22 @@ fn offered(holds: Type, codes: &CodeLists) -> Vec<String> {
     }
 }
 
+/// What nothing but the example row says.
+pub(super) const EXAMPLES: [&str; 3] = [
+    "example-1",
+    "Example: write over this row",
+    "Example organisation",
+];
+
 /// Returns what stands in the example row.
 fn example(column: &Column, codes: &CodeLists) -> String {
     let text = match (column.field, column.holds) {
         // Nothing that a list of somebody else would use.
-        (Field::SourceId, _) => "example-1",
-        (Field::Title, _) => "Example: write over this row",
+        (Field::SourceId, _) => EXAMPLES[0],
+        (Field::Title, _) => EXAMPLES[1],
         (Field::End, _) => "2018-03-16",
         (Field::Country, _) => "TH",
-        (Field::Name, _) => "Example organisation",
+        (Field::Name, _) => EXAMPLES[2],
         (Field::Person, _) => "P-001",
         (Field::Text, _) => "Replace \"abuse\" by \"use\"",
         (Field::Minutes, _) => "180",

@@ -1,6 +1,6 @@
 //! Why something stays inside.
 
-use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS};
+use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS, WIDEST_STATEMENT};
 use crate::model::{Grain, Kind, Period, Series};
 use crate::store::StoreError;
 use crate::store::replica::ReplicaError;
@@ -51,12 +51,14 @@ pub enum ReleaseError {
     },
     /// A sentence that cannot be published.
     #[error(
-        "{given:?} is not a statement: one line of 1 to {LONGEST_STATEMENT} characters, \
-         with single blanks between words"
+        "{given:?} is not a statement: {reason}; accepted: one line of 1 to {LONGEST_STATEMENT} \
+         characters and at most {WIDEST_STATEMENT} bytes, with single blanks between words"
     )]
     BadStatement {
         /// Its beginning.
         given: String,
+        /// What of it cannot be published.
+        reason: String,
     },
     /// More sentences than a period may have.
     #[error("{period} would have {asked} statements; accepted: at most {MOST_STATEMENTS}")]

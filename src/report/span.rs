@@ -72,6 +72,17 @@ impl Span {
         })
     }
 
+    /// Returns the span unless its first period lies after its last.
+    pub(super) fn in_order(self) -> Result<Self, ReportError> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from.first_day() > to.last_day() => {
+                let message = format!("--from {from} lies after --to {to}; exchange them");
+                Err(ReportError::Range(message))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Returns the span with its open ends at the first and last period known, and where nothing
     /// is known, at the first one expected.
     pub(super) fn closed(self, known: Option<(Period, Period)>, consortium: &Consortium) -> Self {

@@ -149,7 +149,7 @@ impl Told for ReleaseError {
                 "put back the newest copy of the private plane: nothing is released without it",
             ),
             Self::BadStatement { .. } | Self::TooManyStatements { .. } => {
-                ("invalid", "nothing was changed; shorten it and try again")
+                ("invalid", "nothing was changed; correct it and try again")
             }
             Self::NotBegun(_) => ("invalid", "look at the year, and try again"),
             Self::NotNil { .. } => (

@@ -261,9 +261,13 @@ impl<'a> Columns<'a> {
     /// Blames the column that names the record a row belongs to.
     pub(super) fn bad_record(&self, row: &SheetRow<'_>, reason: &str) -> BadCell {
         let at = self.record.unwrap_or_default();
+        let value = match self.shape == Shape::List(List::Participants) {
+            true => HIDDEN.to_owned(),
+            false => row.cell(at).chars().take(80).collect(),
+        };
         BadCell {
             column: self.sheet.column_name(at),
-            value: row.cell(at).chars().take(80).collect(),
+            value,
             reason: Some(reason.to_owned()),
         }
     }
@@ -326,7 +330,9 @@ impl<'a> Columns<'a> {
 
     fn shown(&self, column: &Column, text: &str) -> String {
         let is_name = self.shape == Shape::List(List::Signatories) && column.field == Field::Name;
-        if column.holds == Type::Person || is_name {
+        // Of one person; and where columns slipped, the name stands in any of them.
+        let is_of_person = self.shape == Shape::List(List::Participants);
+        if column.holds == Type::Person || is_name || is_of_person {
             return HIDDEN.to_owned();
         }
         text.chars().take(80).collect()

@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::sheet::normal;
 use crate::model::Kind;
 use crate::record::edit::shape_name;
+use crate::record::error::article;
 use crate::record::schema::{Codes, Column, Field, List, Shape, Type};
 use crate::record::value::{Reader, Value};
 
@@ -230,8 +231,10 @@ impl Check<'_> {
                 "kind".to_owned(),
                 other.span(),
                 format!(
-                    "this MAP is for a {}, the import for a {kind}",
-                    other.get_ref()
+                    "this MAP is for {} {}, the import for {} {kind}",
+                    article(other.get_ref().as_str()),
+                    other.get_ref(),
+                    article(kind.as_str())
                 ),
             )),
             _ => Ok(()),

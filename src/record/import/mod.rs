@@ -32,13 +32,14 @@ use super::book::{self, Book};
 use super::edit::Desk;
 use super::error::RecordError;
 use super::schema::{Field, List, Shape};
+use super::template::EXAMPLES;
 use crate::model::Kind;
-use columns::Columns;
+use columns::{BadCell, Columns};
 use into::{IntoBook, IntoList, IntoLists, Take, Verdict};
 use map::Map;
 pub use map::MapError;
-use sheet::Sheet;
 pub use sheet::{MAX_FILE, SheetError};
+use sheet::{Sheet, SheetRow};
 pub use suggest::suggest;
 use tray::Tray;
 
@@ -125,6 +126,52 @@ pub fn kind_of(
         (None, None) => Err(RecordError::NoKind),
     }
 }
+
+/// First cells of rows that sum up the others, small.
+const SUMS: &[&str] = &[
+    "total",
+    "totals",
+    "grand total",
+    "subtotal",
+    "sub-total",
+    "sum",
+    "overall total",
+    "total general",
+    "total général",
+    "suma",
+    "soma",
+    "summe",
+    "gesamt",
+    "insgesamt",
+    "gesamtsumme",
+    "totale",
+    "totaal",
+    "итого",
+    "всего",
+    "усього",
+    "разом",
+    "razem",
+    "ogółem",
+    "toplam",
+    "jumlah",
+    "tổng",
+    "tổng cộng",
+    "รวม",
+    "รวมทั้งหมด",
+    "ยอดรวม",
+    "合计",
+    "合計",
+    "总计",
+    "總計",
+    "합계",
+    "총계",
+    "المجموع",
+    "الإجمالي",
+    "kul",
+    "कुल",
+    "jumla",
+    "ukupno",
+];
 
 /// Rows between two calls of the progress callback.
 const PROGRESS_ROWS: u64 = 1000;
@@ -226,6 +273,23 @@ impl Work<'_> {
         Ok(outcome)
     }
 
+    /// Returns what to say of a row that sums up the others: its first cell says that it does.
+    fn sum(self, row: &SheetRow<'_>) -> Option<BadCell> {
+        let mut filled = (0..self.sheet.headers.len()).filter(|at| !row.cell(*at).is_empty());
+        let at = filled.next()?;
+        let first = row.cell(at).trim_end_matches([':', '.']).to_lowercase();
+        let is_name = first == "sum" && self.shape == Shape::List(List::Participants);
+        (SUMS.contains(&first.as_str()) && !is_name).then(|| BadCell {
+            column: self.sheet.column_name(at),
+            value: row.cell(at).to_owned(),
+            reason: Some(
+                "this row seems to sum up the others; leave it out in the MAP: \
+                 [rows] ignore = \"^(?i)(total|sum)\", with the word it begins with"
+                    .to_owned(),
+            ),
+        })
+    }
+
     /// Reads every row, hands over the good ones and rejects the others.
     fn take_rows(
         self,
@@ -239,6 +303,14 @@ impl Work<'_> {
             tray.outcome.read += 1;
             if tray.outcome.read.is_multiple_of(PROGRESS_ROWS) {
                 progress(tray.outcome.read);
+            }
+            if let Some(cell) = self.sum(&row) {
+                tray.reject(row.line, cell);
+                return Ok(());
+            }
+            if (0..self.sheet.headers.len()).any(|at| EXAMPLES.contains(&row.cell(at))) {
+                let warning = format!("line {} is the example row of the template", row.line);
+                tray.outcome.warnings.push(warning);
             }
             let said = match columns.read(&row, desk.reader()) {
                 Ok(said) => said,

@@ -1,5 +1,7 @@
 //! Columns that are likely to be about persons: known by their headers and by what they hold.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// What a column or a cell gives away about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Personal {
@@ -24,48 +26,256 @@ impl Personal {
 /// Headers that mean the name of a person and nothing else, in the languages of the forms these
 /// networks use. A header that says whose name it is, such as `organisation name`, is not here.
 const NAMES: &[&str] = &[
-    "name",
-    "names",
-    "full name",
-    "first name",
-    "last name",
     "middle name",
     "family name",
     "given name",
-    "surname",
-    "nickname",
     "your name",
     "sort name",
     "display name",
-    "participant",
-    "participant name",
-    "name of participant",
-    "attendee",
-    "attendee name",
-    "contact person",
-    "contact name",
     "user name",
-    "username",
-    "submitter name",
-    "submittername",
     "submitted by",
-    "enumerator",
     "signature",
+    // French, Spanish, Portuguese, Italian
     "nom",
-    "prénom",
+    "noms",
     "nom et prénom",
+    "nom et prenom",
+    "nom complet",
     "nombre",
+    "nombres",
+    "nombre completo",
     "nombre y apellido",
+    "nombre y apellidos",
+    "nome",
+    "nome completo",
+    "nome e cognome",
+    // Russian, Ukrainian, Serbian
+    "имя",
+    "полное имя",
+    "имена",
+    "імя",
+    "повне імя",
+    "име и презиме",
+    "ime i prezime",
+    // German, Polish, Turkish, Dutch, Swahili
+    "imię",
+    "imie",
+    "ad",
+    "adı",
+    "isim",
+    "naam",
+    "jina",
+    "jina kamili",
+    // Indonesian, Vietnamese
+    "nama",
+    "nama lengkap",
+    "nama peserta",
+    "tên",
+    "họ tên",
+    "họ và tên",
+    // Thai, Burmese, Khmer, Hindi, Nepali
+    "ชื่อ",
+    "ชื่อเล่น",
+    "ชื่อ-สกุล",
+    "ชื่อ สกุล",
+    "အမည်",
+    "ឈ្មោះ",
+    "नाम",
+    // Chinese, Japanese, Korean
+    "名字",
+    "名前",
+    "お名前",
+    "이름",
+    "성명",
+    // Arabic, Persian, Hebrew
+    "اسم",
+    "الاسم",
+    "الإسم",
+    "الاسم الكامل",
+    "اسم المشارك",
+    "نام",
+    "نام و نام خانوادگی",
+    "שם",
+];
+
+/// Words that make the name of a person out of any header they stand in.
+const NAME_WORDS: &[&str] = &[
+    "surname",
+    "surnames",
+    "firstname",
+    "lastname",
+    "fullname",
+    "username",
+    "nickname",
+    "submittername",
+    "prénom",
+    "prénoms",
+    "prenom",
+    "prenoms",
     "apellido",
     "apellidos",
-    "nome",
     "sobrenome",
-    "имя",
+    "apelido",
+    "cognome",
     "фамилия",
-    "ชื่อ",
-    "นามสกุล",
-    "ชื่อ-นามสกุล",
+    "фио",
+    "отчество",
+    "піб",
+    "прізвище",
+    "prezime",
+    "vorname",
+    "nachname",
+    "familienname",
+    "imiona",
+    "nazwisko",
+    "soyad",
+    "soyadı",
+    "soyisim",
+    "achternaam",
+    "voornaam",
+];
+
+/// What makes the name of a person out of a header in a script that puts no blanks.
+const NAME_PARTS: &[&str] = &[
     "姓名",
+    "氏名",
+    "参加者",
+    "參加者",
+    "参与者",
+    "นามสกุล",
+    "ชื่อผู้",
+    "ผู้เข้าร่วม",
+    "참가자",
+    "참석자",
+];
+
+/// Who is named by a header that says only this of somebody, or only this and `name`.
+const WHO: &[&str] = &[
+    "participant",
+    "participants",
+    "attendee",
+    "attendees",
+    "contact",
+    "contacts",
+    "person",
+    "persons",
+    "trainer",
+    "trainers",
+    "facilitator",
+    "facilitators",
+    "speaker",
+    "speakers",
+    "presenter",
+    "presenters",
+    "interpreter",
+    "enumerator",
+    "interviewer",
+    "interviewee",
+    "respondent",
+    "submitter",
+    "coordinator",
+    "client",
+    "clients",
+    "patient",
+    "beneficiary",
+    "beneficiaries",
+    "student",
+    "students",
+    "trainee",
+    "trainees",
+    "teacher",
+    "instructor",
+    "volunteer",
+    "employee",
+    "user",
+    "peer",
+    "individual",
+    "responsible",
+    "teilnehmer",
+    "teilnehmerin",
+    "teilnehmende",
+    "teilnehmerinnen",
+    "ansprechpartner",
+    "kontakt",
+    "kontaktperson",
+    "trainerin",
+    "referent",
+    "referentin",
+    "formateur",
+    "formatrice",
+    "animateur",
+    "animatrice",
+    "intervenant",
+    "facilitateur",
+    "facilitatrice",
+    "participante",
+    "participantes",
+    "asistente",
+    "asistentes",
+    "contacto",
+    "facilitador",
+    "facilitadora",
+    "capacitador",
+    "capacitadora",
+    "formador",
+    "formadora",
+    "contato",
+    "участник",
+    "участники",
+    "участника",
+    "участница",
+    "тренер",
+    "фасилитатор",
+    "контакт",
+    "учасник",
+    "учасники",
+    "учасника",
+    "uczestnik",
+    "uczestnicy",
+    "katılımcı",
+    "katılımcılar",
+    "peserta",
+    "pelatih",
+    "fasilitator",
+];
+
+/// What else may stand in such a header.
+const BESIDE: &[&str] = &[
+    "name",
+    "names",
+    "full",
+    "first",
+    "last",
+    "legal",
+    "preferred",
+    "lead",
+    "main",
+    "co",
+    "local",
+    "of",
+    "the",
+    "s",
+    "and",
+    "no",
+    "nom",
+    "du",
+    "de",
+    "la",
+    "le",
+    "des",
+    "del",
+    "nombre",
+    "nome",
+    "do",
+    "da",
+    "der",
+    "des",
+    "имя",
+    "імя",
+    "nama",
+    "imię",
+    "ad",
+    "adı",
 ];
 
 const EMAIL_WORDS: &[&str] = &["email", "mail", "courriel", "correo", "อีเมล"];
@@ -96,7 +306,11 @@ const BIRTH_WORDS: &[&str] = &[
 
 /// Returns what the header of a column gives away, or `None` where it does not.
 pub(super) fn by_header(header: &str) -> Option<Personal> {
-    let small = header.to_lowercase();
+    // Two spellings of one letter are one, and an apostrophe is written in many ways.
+    let composed = header
+        .nfc()
+        .filter(|c| !matches!(c, '\'' | '\u{2019}' | '\u{2bc}' | '`'));
+    let small = composed.collect::<String>().to_lowercase();
     // Groups of a form stand before the question: `group/first_name`, `group-first_name`.
     let question = small.rsplit('/').next().unwrap_or(&small).trim();
     let words: Vec<&str> = question
@@ -112,11 +326,24 @@ pub(super) fn by_header(header: &str) -> Option<Personal> {
         Some(Personal::Phone)
     } else if has(BIRTH_WORDS) {
         Some(Personal::Birth)
-    } else if NAMES.contains(&plain.as_str()) || NAMES.contains(&question) {
+    } else if is_name(&words, &plain, question) {
         Some(Personal::Name)
     } else {
         None
     }
+}
+
+fn is_name(words: &[&str], plain: &str, question: &str) -> bool {
+    let names = |word: &&str| matches!(*word, "name" | "names") || WHO.contains(word);
+    let is_who = words.iter().any(names)
+        && words
+            .iter()
+            .all(|word| names(word) || BESIDE.contains(word));
+    is_who
+        || NAMES.contains(&plain)
+        || NAMES.contains(&question)
+        || words.iter().any(|word| NAME_WORDS.contains(word))
+        || NAME_PARTS.iter().any(|part| question.contains(part))
 }
 
 /// Returns what a whole cell is, where it is an e-mail address or a telephone number.
@@ -129,7 +356,7 @@ pub(super) fn by_cell(text: &str) -> Option<Personal> {
 
 /// Returns whether a text holds an e-mail address or a telephone number somewhere.
 pub(super) fn is_within(text: &str) -> bool {
-    if !text.contains(['@', '+']) {
+    if !text.contains(['@', '+', '0']) {
         return false;
     }
     let edge = |c: char| {
@@ -140,7 +367,7 @@ pub(super) fn is_within(text: &str) -> bool {
     };
     let mut words = text.split_whitespace().map(|word| word.trim_matches(edge));
     words.any(|word| {
-        let is_number = word.starts_with('+') && is_phone(word);
+        let is_number = word.starts_with(['+', '0']) && is_phone(word);
         is_email(word) || is_number
     })
 }
@@ -157,7 +384,7 @@ fn is_email(text: &str) -> bool {
 }
 
 /// Returns whether a text is written as telephone numbers are. Digits alone are some other number
-/// as likely, and a date may have dashes or points.
+/// as likely unless they begin with one 0 or two, and a date may have dashes or points, or none.
 fn is_phone(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '+');
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -172,8 +399,25 @@ fn is_phone(text: &str) -> bool {
         .map(str::len)
         .filter(|len| *len > 0)
         .collect();
+    if groups.len() == 1 && !text.starts_with('(') {
+        return text.starts_with('0') && !text.starts_with("000") && !is_day(text);
+    }
     let is_date = groups.len() == 3 && groups.contains(&4) && digits == 8;
     text.starts_with(['0', '(']) && groups.len() > 1 && !is_date
+}
+
+/// Returns whether eight digits are a day, a month and a year of these times: `01022018`.
+fn is_day(digits: &str) -> bool {
+    let part = |range| {
+        digits
+            .get(range)
+            .and_then(|part: &str| part.parse::<u16>().ok())
+    };
+    digits.len() == 8
+        && [part(0..2), part(2..4)]
+            .iter()
+            .all(|part| part.is_some_and(|n| (1..=31).contains(&n)))
+        && part(4..8).is_some_and(|year| (1900..=2100).contains(&year))
 }
 
 #[cfg(test)]
@@ -196,9 +440,51 @@ mod tests {
             ("Event name", None),
             ("country", None),
             ("mailing list size", None),
+            ("Number of participants", None),
+            ("Participant role", None),
+            ("Contact hours", None),
+            ("Trainer organisation", None),
+            ("ชื่อกิจกรรม", None),
             ("", None),
         ] {
             assert_eq!(by_header(header), personal, "{header}");
+        }
+    }
+
+    #[test]
+    fn names_of_persons_are_known_in_many_languages() {
+        for header in [
+            "ФИО",
+            "ФИО участника",
+            "ПІБ",
+            "ім'я",
+            "Ім\u{2019}я",
+            "Vorname",
+            "Nachname",
+            "Teilnehmer",
+            "Nama",
+            "Họ và tên",
+            "Ho\u{323} va\u{300} te\u{302}n",
+            "Imię",
+            "Imię i nazwisko",
+            "Ad Soyad",
+            "이름",
+            "氏名",
+            "姓名",
+            "اسم",
+            "Prenom",
+            "Contact",
+            "Trainer",
+            "Facilitator",
+            "Participants",
+            "Participant Full Name",
+            "Name of trainer",
+            "Trainer's name",
+            "Contact person",
+            "Nom du participant",
+            "ชื่อผู้เข้าร่วม",
+        ] {
+            assert_eq!(by_header(header), Some(Personal::Name), "{header}");
         }
     }
 
@@ -209,8 +495,11 @@ mod tests {
             ("+66 81 234 5678", Some(Personal::Phone)),
             ("(02) 123-4567 8", Some(Personal::Phone)),
             ("081-234-5678", Some(Personal::Phone)),
-            ("0812345678", None),
-            ("09929760", None),
+            ("0812345678", Some(Personal::Phone)),
+            ("+66812345678", Some(Personal::Phone)),
+            ("00000012", None),
+            ("01022018", None),
+            ("99297601", None),
             ("01.02.2018", None),
             ("2018-03-31", None),
             ("@handle", None),

@@ -81,7 +81,7 @@ pub(super) fn survey(sheet: &Sheet<'_>, columns: &mut Columns<'_>) -> Result<Sur
         ));
     }
     survey.questions(columns);
-    survey.let_go(columns, &texts);
+    survey.let_go(sheet, columns, &texts);
     columns.complete()?;
     let unused = (0..is_there.len()).filter(|at| is_there[*at] && !columns.uses(*at));
     survey.dropped = unused.map(|at| sheet.column_name(at)).collect();
@@ -104,7 +104,9 @@ fn see(columns: &mut Columns<'_>, at: usize, row: &SheetRow<'_>, texts: &mut Tex
         Type::Text if field != Field::Name => {
             for at in &bound.at {
                 let cell = row.cell(*at);
-                if !cell.is_empty() {
+                // Nothing but digits is as likely a number of a register, and tells rows apart.
+                let is_key = field == Field::SourceId && cell.bytes().all(|b| b.is_ascii_digit());
+                if !cell.is_empty() && !is_key {
                     texts.see(row.line, cell);
                 }
             }
@@ -127,12 +129,16 @@ impl Survey {
         self.questions = columns.bound.iter().filter_map(asked).collect();
     }
 
-    fn let_go(&mut self, columns: &mut Columns<'_>, texts: &[Texts]) {
+    fn let_go(&mut self, sheet: &Sheet<'_>, columns: &mut Columns<'_>, texts: &[Texts]) {
         let mut kept = Vec::new();
         for (bound, texts) in std::mem::take(&mut columns.bound).into_iter().zip(texts) {
             let name = columns.name(&bound);
             let of_text = bound.column.holds == Type::Text && bound.column.field != Field::Name;
-            let by_name = of_text.then(|| by_header(&name)).flatten();
+            let by_headers = || {
+                let mut at = bound.at.iter();
+                at.find_map(|at| by_header(&sheet.column_name(*at)))
+            };
+            let by_name = of_text.then(by_headers).flatten();
             // An activity may be called by a column "Name"; the MAP said so.
             let sure = texts
                 .mostly()
@@ -162,5 +168,127 @@ impl Survey {
             kept.push(bound);
         }
         columns.bound = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ImportOutcome, ImportRequest, Target, import};
+    use crate::model::Kind;
+    use crate::record::book::memory::MemoryBook;
+    use crate::record::edit::bench::Bench;
+    use crate::record::schema::List;
+
+    /// Imports trainings with one more column, kept as `field`.
+    fn kept_as(field: &str, header: &str, cell: &str) -> ImportOutcome {
+        let file = format!("Subject,start,{header}\nFirst,2018-01-09,{cell}\n");
+        let title = match field {
+            "title" => "",
+            _ => "title = \"Subject\"\n",
+        };
+        let map = format!("[columns]\n{title}{field} = {header:?}\n");
+        trainings(&file, Some(&map))
+    }
+
+    fn trainings(file: &str, map: Option<&str>) -> ImportOutcome {
+        let (mut bench, book) = (Bench::new(), MemoryBook::default());
+        let request = ImportRequest {
+            name: "file.csv",
+            file: file.as_bytes(),
+            sheet: None,
+            kind: Kind::Training,
+            target: Target::Records,
+            map,
+            dry_run: false,
+            keep_good: false,
+        };
+        bench
+            .work(|desk| import(&book, desk, request, &mut |_| {}))
+            .expect("can be read")
+    }
+
+    #[test]
+    fn a_row_that_sums_up_is_refused_and_an_example_is_told_of() {
+        for word in ["Total", "Grand total:", "ИТОГО"] {
+            let file = format!("title,start,attended\nFirst,2018-01-09,2\n{word},2018-01-09,2\n");
+            let outcome = trainings(&file, None);
+            assert_eq!(
+                (outcome.created, outcome.rejected[0].line),
+                (0, 3),
+                "{word}"
+            );
+            assert!(outcome.rejected[0].reason.contains("[rows] ignore"));
+        }
+        let outcome = trainings(
+            "title,start\nExample: write over this row,2018-01-09\n",
+            None,
+        );
+        assert_eq!(
+            outcome.warnings,
+            ["line 2 is the example row of the template"]
+        );
+        assert_eq!(outcome.created, 1);
+    }
+
+    #[test]
+    fn nothing_of_a_refused_participant_is_shown() {
+        for field in ["gender", "age_band", "role", "completed"] {
+            let (mut bench, book) = (Bench::new(), MemoryBook::default());
+            let settings = [("title", "Anything"), ("start", "2018-01-02")];
+            let kind = Kind::Training;
+            let record = bench.work(|desk| crate::record::add(&book, desk, kind, &settings));
+            let file = format!("person,{field}\nP-1,Mai Marker\n");
+            let request = ImportRequest {
+                name: "file.csv",
+                file: file.as_bytes(),
+                sheet: None,
+                kind,
+                target: Target::List(record.expect("is added").id, List::Participants),
+                map: None,
+                dry_run: false,
+                keep_good: false,
+            };
+            let outcome = bench.work(|desk| import(&book, desk, request, &mut |_| {}));
+            let outcome = outcome.expect("can be read");
+            assert_eq!(outcome.rejected[0].value, "(hidden)");
+            assert!(!format!("{outcome:?}").contains("Marker"), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_persons_kept_as_a_text_is_told_of() {
+        for field in ["title", "notes"] {
+            for header in [
+                "ФИО",
+                "Vorname",
+                "Họ và tên",
+                "이름",
+                "Trainer",
+                "Name of trainer",
+            ] {
+                let outcome = kept_as(field, header, "Anna");
+                let said = format!("{header:?} is kept as {field}; see that it holds no names");
+                let is_said = outcome
+                    .warnings
+                    .iter()
+                    .any(|warning| warning.starts_with(&said));
+                assert!(is_said, "{outcome:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_are_not_kept_however_written() {
+        for cell in ["0812345678", "081-234-5678", "+66812345678"] {
+            let outcome = kept_as("notes", "Remark", cell);
+            assert!(
+                outcome.warnings[0].contains("was not kept as notes"),
+                "{outcome:?}"
+            );
+        }
+        let within = kept_as("notes", "Remark", "call 0812345678 first");
+        assert!(within.warnings[0].contains("within its text"), "{within:?}");
+        let key = kept_as("source_id", "No", "0812345678");
+        assert_eq!((key.created, key.warnings.len()), (1, 0), "{key:?}");
     }
 }

@@ -72,7 +72,7 @@ impl<'a> Facts<'a> {
     ) -> Result<Self, ReportError> {
         let listed = read_members(consortium, &request.members)?;
         let date = read_date(&request.at, asker.today)?;
-        let given = Span::read(&request.from, &request.to, consortium)?;
+        let given = Span::read(&request.from, &request.to, consortium)?.in_order()?;
         let span = given.closed(known(columns, consortium, &listed, date), consortium);
         let mut grains = Vec::new();
         let mut ends = None;

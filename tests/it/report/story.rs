@@ -153,9 +153,8 @@ fn what_lacks_is_named() {
          Standards: 34 suggestions sent, 21 promised, final text not yet known. \
          1 open letter, 188 organisations: first draft stopped (Q1), changes promised (Q4). \
          HR manual updated: at least 1 of 2 networks. \
-         INPUD reported; ANPUD lacks consultation/2018 (excused), advocacy_action/2018 (missing), \
-         advocacy_action/2018Q1 (missing), advocacy_action/2018Q2 (missing), \
-         advocacy_action/2018Q3 (missing) and 2 more."
+         INPUD reported; ANPUD has been excused from consultations for 2018, not yet sent \
+         advocacy actions for 2018, 2018Q1, 2018Q2 and 2018Q3, and 2 more."
     );
 }
 
@@ -231,8 +230,8 @@ fn other_spans_are_told_from_the_periods_that_fill_them() {
     anpud(&mut book);
     assert_eq!(
         words(&told(&book, "2018Q1", "2018Q1", &["inpud"])),
-        "1 open letter, 188 organisations: first draft stopped. INPUD lacks training/2018Q1 \
-         (missing), consultation/2018Q1 (missing), capacity_milestone/2018Q1 (missing)."
+        "1 open letter, 188 organisations: first draft stopped. INPUD has not yet sent \
+         consultations for 2018Q1, trainings for 2018Q1, capacity milestones for 2018Q1."
     );
     book.asker.today = "2020-03-01".parse().expect("a date");
     let advocacy = "advocacy_action/2019";
@@ -264,6 +263,17 @@ fn other_spans_are_told_from_the_periods_that_fill_them() {
     };
     assert_eq!(refused("2018-02", "2018-02"), Err("bad_period"));
     assert_eq!(refused("2019", "2018"), Err("bad_period"));
+    let request = wire::StoryRequest {
+        from: "2018Q3".to_owned(),
+        to: "2018Q1".to_owned(),
+        ..wire::StoryRequest::default()
+    };
+    let told = story(&book.columns, &book.consortium, &book.asker, &request);
+    let error = told.expect_err("no order").to_string();
+    assert!(
+        error.contains("--from 2018Q3 lies after --to 2018Q1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -359,7 +369,7 @@ fn organisations_are_told_with_what_they_can_have_signed() {
     );
     assert_eq!(
         words(&told(&book, "2018Q1", "2018Q1", &["inpud"]))
-            .split(" INPUD lacks")
+            .split(" INPUD has not")
             .next(),
         Some(
             "1 open letter: no outcome yet. 1 statement: no outcome yet. \

@@ -6,17 +6,17 @@ use std::fmt::Write as _;
 
 use super::columns::wanted;
 use super::map::Map;
-use super::persons::{by_cell, by_header};
+use super::persons::{Personal, by_cell, by_header};
 use super::sheet::{CellKind, Sheet};
 use super::{ImportRequest, Target};
 use crate::record::edit::Desk;
 use crate::record::error::RecordError;
-use crate::record::schema::{Column, Field, Shape, Type};
+use crate::record::schema::{Column, Field, List, Shape, Type};
 use crate::record::value::Reader;
 
 mod words;
 
-use words::{CODES, DATE_FORMATS, NOT_KNOWN, SUMMARIES, YES, synonyms};
+use words::{CODES, DATE_FORMATS, NO, NOT_KNOWN, SUMMARIES, YES, synonyms};
 
 /// Values of a column that are looked at, and different ones that are remembered.
 const LOOKED_AT: usize = 2000;
@@ -144,7 +144,7 @@ fn choose<'a>(shape: Shape, shown: &'a [Shown], reader: Reader<'_>) -> Vec<Chose
     let mut guesses: Vec<(u32, &'static str, usize, &'static Column)> = Vec::new();
     for column in shape.columns() {
         for (at, shown) in shown.iter().enumerate() {
-            if let Some((score, why)) = score(column, shown, reader) {
+            if let Some((score, why)) = score(shape, column, shown, reader) {
                 guesses.push((score, why, at, column));
             }
         }
@@ -184,8 +184,19 @@ fn choose<'a>(shape: Shape, shown: &'a [Shown], reader: Reader<'_>) -> Vec<Chose
 }
 
 /// Says how likely a column gives a field, and why; `None` where it does not.
-fn score(column: &Column, shown: &Shown, reader: Reader<'_>) -> Option<(u32, &'static str)> {
-    let is_person = shown.is_personal();
+fn score(
+    shape: Shape,
+    column: &Column,
+    shown: &Shown,
+    reader: Reader<'_>,
+) -> Option<(u32, &'static str)> {
+    // Elsewhere a pseudonym is made of a name by the import itself.
+    if column.holds == Type::Person && shape != Shape::List(List::Participants) {
+        return None;
+    }
+    // A signatory has a name; where it is an individual's, a pseudonym is kept of it.
+    let named = column.field == Field::Name && by_header(&shown.name) == Some(Personal::Name);
+    let is_person = shown.is_personal() && !named;
     if is_person != (column.holds == Type::Person) && (is_person || column.holds == Type::Person) {
         return None;
     }
@@ -201,6 +212,9 @@ fn score(column: &Column, shown: &Shown, reader: Reader<'_>) -> Option<(u32, &'s
     if plain == ours {
         return Some((100, "called so"));
     }
+    if column.holds == Type::Text && shown.decides() {
+        return None;
+    }
     if is_person {
         return Some((40, "seems to name persons; kept only as pseudonyms"));
     }
@@ -212,12 +226,65 @@ fn score(column: &Column, shown: &Shown, reader: Reader<'_>) -> Option<(u32, &'s
         let wanted: Vec<&str> = synonym.split(' ').collect();
         words.windows(wanted.len()).any(|part| part == wanted)
     });
-    (named && holds).then_some((60, "by its header"))
+    if named && holds {
+        return Some((60, "by its header"));
+    }
+    match column.holds {
+        Type::Date if column.required && shown.is_all_dates() => {
+            Some((30, "all its values are dates"))
+        }
+        Type::Places if shown.all(|value| column.holds.parse(value, reader).is_ok()) => {
+            Some((30, "all its values are countries"))
+        }
+        _ => None,
+    }
 }
 
 impl Shown {
     fn is_personal(&self) -> bool {
-        by_header(&self.name).is_some() || (self.cells > 0 && 2 * self.persons > self.cells)
+        let by_name = match by_header(&self.name) {
+            // `Participants` may say how many they were.
+            Some(Personal::Name) => !self.counts(),
+            by_name => by_name.is_some(),
+        };
+        by_name || (self.cells > 0 && 2 * self.persons > self.cells)
+    }
+
+    /// Returns whether the column has values and all are numbers, or say that nothing is known.
+    fn counts(&self) -> bool {
+        let is_number = |value: &String| value.parse::<f64>().is_ok();
+        self.values.iter().any(is_number)
+            && self
+                .values
+                .iter()
+                .all(|value| is_number(value) || NOT_KNOWN.contains(&value.as_str()))
+    }
+
+    /// Returns whether there are values, and all that are known are such.
+    fn all(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let is_known = |value: &&String| !NOT_KNOWN.contains(&value.as_str());
+        let mut known = self.values.iter().filter(is_known).peekable();
+        known.peek().is_some() && known.all(|value| is_such(value))
+    }
+
+    fn is_all_dates(&self) -> bool {
+        let is_plain = |value: &str| {
+            let day = value.split([' ', 'T']).next().unwrap_or_default();
+            let parts: Vec<&str> = day.split(['-', '/', '.']).collect();
+            let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+            let digits = parts.concat().bytes().all(|b| b.is_ascii_digit());
+            digits && matches!(lengths[..], [4, 1..=2, 1..=2] | [1..=2, 1..=2, 4])
+        };
+        (self.cells > 0 && self.dates == self.cells)
+            || self.all(|value| is_plain(value) || format_of(value).is_some())
+    }
+
+    /// Returns whether the column only says yes or no.
+    fn decides(&self) -> bool {
+        self.all(|value| {
+            let small = value.to_lowercase();
+            YES.contains(&small.as_str()) || NO.contains(&small.as_str())
+        })
     }
 
     /// Returns whether most values are such as the field holds, or could be with a little help.
@@ -297,9 +364,11 @@ impl Proposal<'_> {
             .filter(|shown| shown.cells > 0 && !used(shown))
         {
             let what = match by_header(&shown.name) {
-                Some(personal) => format!("looks like {}, ", personal.in_words()),
+                Some(personal) if shown.is_personal() => {
+                    format!("looks like {}, ", personal.in_words())
+                }
                 None if shown.is_personal() => "looks like persons, ".to_owned(),
-                None => String::new(),
+                _ => String::new(),
             };
             let _infallible = writeln!(text, "# not kept: {what}{}", quoted(&shown.header));
         }
@@ -362,8 +431,7 @@ impl Proposal<'_> {
         };
         let says_yes = |value: &&String| YES.contains(&value.to_lowercase().as_str());
         let is_matrix = |shown: &&Shown| {
-            let is_no =
-                |value: &String| matches!(value.to_lowercase().as_str(), "n" | "no" | "false");
+            let is_no = |value: &String| NO.contains(&value.to_lowercase().as_str());
             let yes = shown.values.iter().any(|value| says_yes(&value));
             yes && shown
                 .values
@@ -451,4 +519,59 @@ fn quoted(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     toml::Value::String(plain).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Kind;
+    use crate::record::edit::bench::Bench;
+    use crate::record::schema::List;
+
+    fn proposed(kind: Kind, target: Target, file: &str) -> String {
+        let request = ImportRequest {
+            name: "file.csv",
+            file: file.as_bytes(),
+            sheet: None,
+            kind,
+            target,
+            map: None,
+            dry_run: true,
+            keep_good: false,
+        };
+        let text = Bench::new().work(|desk| suggest(desk, request));
+        text.expect("can be read")
+    }
+
+    #[test]
+    fn a_signatory_has_a_name_and_is_no_person() {
+        let file = "Name,Type,Country\nA network,organisation,TH\nB network,organisation,VN\n";
+        let target = Target::ListOfEach(List::Signatories);
+        let text = proposed(Kind::AdvocacyAction, target, file);
+        assert!(text.contains("\nname = \"Name\""), "{text}");
+        assert!(!text.contains("\nperson = "), "{text}");
+    }
+
+    #[test]
+    fn dates_and_countries_are_known_by_what_they_are() {
+        for (date, land) in [
+            ("Datum", "Land"),
+            ("Дата", "Страна"),
+            ("วันที่", "ประเทศ"),
+            ("Fecha", "Pays"),
+        ] {
+            let file = format!("Thema,{date},{land}\nFirst,2018-03-31,TH\nSecond,2018-04-01,VN\n");
+            let text = proposed(Kind::Training, Target::Records, &file);
+            assert!(text.contains(&format!("start = \"{date}\"")), "{text}");
+            assert!(text.contains(&format!("country = \"{land}\"")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_says_yes_or_no_is_no_title() {
+        let file = "Training,Date\nyes,2018-03-31\nno,2018-04-01\n";
+        let text = proposed(Kind::Training, Target::Records, file);
+        assert!(!text.contains("\ntitle = "), "{text}");
+        assert!(text.contains("start = \"Date\""), "{text}");
+    }
 }

@@ -20,6 +20,9 @@ pub(super) const NOT_KNOWN: &[&str] = &[
 /// What people write for yes.
 pub(super) const YES: &[&str] = &["y", "yes", "true", "x", "oui", "si", "sí", "✓"];
 
+/// What people write for no.
+pub(super) const NO: &[&str] = &["n", "no", "false", "0", "non", "nein", "não"];
+
 /// How rows begin that sum up or explain the others.
 pub(super) const SUMMARIES: &[&str] = &["total", "sum", "note", "average"];
 
