@@ -89,6 +89,9 @@ struct Content<'a> {
     row: u32,
 }
 
+/// Most rows that say the same one under the other: more were filled down by mistake, or to harm.
+const MAX_REPEATED: u32 = 1000;
+
 /// One cell, and how often it stands beside itself.
 #[derive(Default)]
 struct Cell {
@@ -164,6 +167,12 @@ impl Content<'_> {
         }
         // Blank rows, often a million of them up to the end of the sheet, are only counted.
         let shown = if cells.is_empty() { 0 } else { times };
+        if shown > MAX_REPEATED {
+            return Err(SheetError::Repeated {
+                line: u64::from(self.row) + 1,
+                times,
+            });
+        }
         for row in 0..shown {
             self.put(grid, self.row.saturating_add(row), &cells)?;
         }
