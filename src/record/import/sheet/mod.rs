@@ -86,6 +86,17 @@ pub enum SheetError {
         /// Row at which it was too much, from 1; 0 where that is not known.
         line: u64,
     },
+    /// One row written once and standing thousands of times.
+    #[error(
+        "row {line} is repeated {times} times as it is; delete what nobody wrote, \
+         save the file and try again"
+    )]
+    Repeated {
+        /// The row, from 1.
+        line: u64,
+        /// How often it stands there.
+        times: u32,
+    },
     /// A row with more cells than any spreadsheet has columns.
     #[error("line {line} has more than {} cells", row::MAX_COLUMNS)]
     TooWide {

@@ -89,6 +89,9 @@ struct Content<'a> {
     row: u32,
 }
 
+/// Most rows that say the same one under the other: more were filled down by mistake, or to harm.
+const MAX_REPEATED: u32 = 1000;
+
 /// One cell, and how often it stands beside itself.
 #[derive(Default)]
 struct Cell {
@@ -164,6 +167,12 @@ impl Content<'_> {
         }
         // Blank rows, often a million of them up to the end of the sheet, are only counted.
         let shown = if cells.is_empty() { 0 } else { times };
+        if shown > MAX_REPEATED {
+            return Err(SheetError::Repeated {
+                line: u64::from(self.row) + 1,
+                times,
+            });
+        }
         for row in 0..shown {
             self.put(grid, self.row.saturating_add(row), &cells)?;
         }
@@ -251,12 +260,13 @@ fn begun(tag: &BytesStart<'_>) -> Cell {
     let is_error = of("calcext:value-type").as_deref() == Some("error");
     let (text, kind) = match of("office:value-type").as_deref() {
         _ if is_error => (String::new(), CellKind::Error),
-        Some("float" | "percentage" | "currency") => {
+        Some(form @ ("float" | "percentage" | "currency")) => {
+            let kind = match form {
+                "percentage" => CellKind::Percentage,
+                _ => CellKind::Number,
+            };
             let number = of("office:value").and_then(|text| text.parse().ok());
-            (
-                number.map_or_else(String::new, number_text),
-                CellKind::Number,
-            )
+            (number.map_or_else(String::new, number_text), kind)
         }
         Some("date") => (of("office:date-value").unwrap_or_default(), CellKind::Date),
         Some("boolean") => {
@@ -342,9 +352,28 @@ mod tests {
     }
 
     #[test]
+    fn a_percentage_is_no_number() {
+        let sheet = r#"<table:table table:name="A"><table:table-row><table:table-cell office:value-type="percentage" office:value="12"><text:p>1200%</text:p></table:table-cell></table:table-row></table:table>"#;
+        let grid = grid(sheet, "A").expect("is a sheet");
+        let row = grid.row(0).expect("is there");
+        assert!(
+            row.kind(0)
+                .fault()
+                .is_some_and(|fault| fault.contains("percentage"))
+        );
+    }
+
+    #[test]
     fn a_cell_repeated_without_end_is_refused() {
         let bomb = r#"<table:table table:name="A"><table:table-row table:number-rows-repeated="4000000000"><table:table-cell table:number-columns-repeated="16000" office:value-type="string"><text:p>x</text:p></table:table-cell></table:table-row></table:table>"#;
-        assert!(matches!(grid(bomb, "A"), Err(SheetError::TooMany { .. })));
+        assert!(matches!(
+            grid(bomb, "A"),
+            Err(SheetError::Repeated { line: 1, .. })
+        ));
+        let wide = bomb.replace("4000000000", "1000");
+        assert!(matches!(grid(&wide, "A"), Err(SheetError::TooMany { .. })));
+        let plain = bomb.replace("4000000000", "1000").replace("16000", "2");
+        assert_eq!(grid(&plain, "A").map(|grid| grid.len()), Ok(1000));
         let cut = r#"<table:table table:name="A"><table:table-row>"#;
         assert!(matches!(grid(cut, "A"), Err(SheetError::Damaged { .. })));
     }

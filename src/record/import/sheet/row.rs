@@ -14,6 +14,8 @@ pub(in crate::record::import) enum CellKind {
     Error,
     /// A formula whose result was never stored.
     NoResult,
+    /// A number shown in hundredths: 1200% is stored as 12.
+    Percentage,
     /// One number that stands for several rows.
     Shared,
     /// Longer than [`MAX_CELL`]; only its beginning is here.
@@ -35,6 +37,9 @@ impl CellKind {
                 "a formula without a stored result; open the file in a spreadsheet program, \
                  save it and try again",
             ),
+            Self::Percentage => {
+                Some("a percentage, not a number; format the cell as a number and see what it says")
+            }
             Self::Shared => Some(
                 "one number for several merged rows; unmerge the cells and write each row's own, \
                  or leave them empty",

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 
-use calamine::{Reader as _, SheetType, Xls, XlsError};
+use calamine::{Data, Range, Reader as _, SheetType, Xls, XlsError};
 
 use super::SheetError;
 use super::grid::{Grid, Merge};
+use super::row::CellKind;
 use super::xlsx::data_text;
 
 /// A workbook, read whole.
@@ -35,11 +36,19 @@ impl<'a> Workbook<'a> {
 
     pub(super) fn sheet(&mut self, name: &str) -> Result<Grid, SheetError> {
         let range = self.book.worksheet_range(name).map_err(damaged)?;
+        let bare = match self.book.worksheet_formula(name) {
+            Ok(formulas) => uncalculated(&range, &formulas),
+            Err(error) => return Err(damaged(error)),
+        };
         let mut grid = Grid::default();
         let (top, left) = range.start().unwrap_or_default();
         for (row, column, cell) in range.used_cells() {
-            let (text, kind) = data_text(cell.clone());
-            grid.push((top + row as u32, left + column as u32), &text, kind)?;
+            let at = (top + row as u32, left + column as u32);
+            let (text, kind) = match bare.contains(&at) {
+                true => (String::new(), CellKind::NoResult),
+                false => data_text(cell.clone()),
+            };
+            grid.push(at, &text, kind)?;
         }
         let merges = self.book.merge_cells_by_sheet_name(name);
         for merge in merges.map_err(damaged)? {
@@ -49,6 +58,26 @@ impl<'a> Workbook<'a> {
             });
         }
         grid.unmerged()
+    }
+}
+
+/// Returns the formulas of a sheet nobody ever calculated.
+///
+/// What writes formulas without results gives each the empty text, and some formulas mean just
+/// that; so they are believed as soon as one of the sheet has a result. [MS-XLS] 2.5.133.
+fn uncalculated(cells: &Range<Data>, formulas: &Range<String>) -> HashSet<(u32, u32)> {
+    let (top, left) = formulas.start().unwrap_or_default();
+    let places = formulas.used_cells();
+    let bare: HashSet<_> = places
+        .map(|(row, column, _)| (top + row as u32, left + column as u32))
+        .collect();
+    let is_blank = |at: &(u32, u32)| match cells.get_value(*at) {
+        None | Some(Data::Empty) => true,
+        Some(cell) => matches!(cell, Data::String(text) if text.is_empty()),
+    };
+    match bare.iter().all(is_blank) {
+        true => bare,
+        false => HashSet::new(),
     }
 }
 
@@ -355,4 +384,25 @@ fn numbers16(bytes: &[u8]) -> impl Iterator<Item = u16> {
     bytes
         .chunks_exact(2)
         .map(|b| u16::from_le_bytes([b[0], b[1]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_without_any_result_were_never_calculated() {
+        let mut formulas = Range::new((1, 2), (3, 2));
+        formulas.set_value((1, 2), "A2+B2".to_owned());
+        formulas.set_value((3, 2), "A4+B4".to_owned());
+        let mut cells = Range::new((0, 0), (3, 2));
+        cells.set_value((0, 0), Data::String("hours".to_owned()));
+        cells.set_value((1, 2), Data::String(String::new()));
+        cells.set_value((3, 2), Data::String(String::new()));
+        let bare = uncalculated(&cells, &formulas);
+        assert_eq!(bare, HashSet::from([(1, 2), (3, 2)]));
+        cells.set_value((3, 2), Data::Float(7.0));
+        assert!(uncalculated(&cells, &formulas).is_empty());
+        assert!(uncalculated(&cells, &Range::empty()).is_empty());
+    }
 }
