@@ -45,6 +45,7 @@ pub fn xlsx(shape: Shape, codes: &CodeLists) -> Result<Vec<u8>, XlsxError> {
     table.set_freeze_panes(1, 0)?;
     let mut lists = Worksheet::new();
     lists.set_name(CODES)?;
+    lists.set_hidden(true);
     let mut used = 0;
     for (at, column) in (0..).zip(shape.columns()) {
         write_column(&mut table, at, column, codes)?;
@@ -212,6 +213,8 @@ mod tests {
             outcome.dropped_columns.len(),
         );
         assert_eq!(counts, (1, 0, 0), "{kind} {list:?}: {outcome:?}");
+        let of_codes = |warning: &String| warning.contains(CODES) || warning.contains("hidden");
+        assert!(!outcome.warnings.iter().any(of_codes), "{outcome:?}");
     }
 
     #[test]
