@@ -218,6 +218,40 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_sheet_is_not_read_before_one_that_is_seen() {
+        let mut file = Workbook::new();
+        for (name, is_hidden) in [("Old", true), ("Now", false)] {
+            let sheet = file.add_worksheet();
+            sheet.set_name(name).expect("a name").set_hidden(is_hidden);
+            for (at, (head, cell)) in (0..).zip([("title", name), ("start", "2018-01-02")]) {
+                sheet.write(0, at, head).expect("a cell");
+                sheet.write(1, at, cell).expect("a cell");
+            }
+            if !is_hidden {
+                sheet.set_active(true);
+            }
+        }
+        let file = file.save_to_buffer().expect("a workbook");
+        for (asked, read, said) in [(None, "Now", 0), (Some("Old"), "Old", 1)] {
+            let (mut bench, book) = (Bench::new(), MemoryBook::default());
+            let request = ImportRequest {
+                name: "file.xlsx",
+                file: &file,
+                sheet: asked,
+                kind: Kind::Training,
+                target: Target::Records,
+                map: None,
+                dry_run: false,
+                keep_good: false,
+            };
+            let outcome = bench.work(|desk| import(&book, desk, request, &mut |_| {}));
+            let outcome = outcome.expect("can be read");
+            assert_eq!(outcome.sheet.as_deref(), Some(read));
+            assert_eq!(outcome.warnings.len(), said, "{outcome:?}");
+        }
+    }
+
+    #[test]
     fn a_template_comes_in_again_without_a_map() {
         let codes = Bench::new().work(|desk| desk.codes.clone());
         for (kind, list) in shapes() {
