@@ -45,6 +45,7 @@ pub fn xlsx(shape: Shape, codes: &CodeLists) -> Result<Vec<u8>, XlsxError> {
     table.set_freeze_panes(1, 0)?;
     let mut lists = Worksheet::new();
     lists.set_name(CODES)?;
+    lists.set_hidden(true);
     let mut used = 0;
     for (at, column) in (0..).zip(shape.columns()) {
         write_column(&mut table, at, column, codes)?;
@@ -212,6 +213,42 @@ mod tests {
             outcome.dropped_columns.len(),
         );
         assert_eq!(counts, (1, 0, 0), "{kind} {list:?}: {outcome:?}");
+        let of_codes = |warning: &String| warning.contains(CODES) || warning.contains("hidden");
+        assert!(!outcome.warnings.iter().any(of_codes), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_hidden_sheet_is_not_read_before_one_that_is_seen() {
+        let mut file = Workbook::new();
+        for (name, is_hidden) in [("Old", true), ("Now", false)] {
+            let sheet = file.add_worksheet();
+            sheet.set_name(name).expect("a name").set_hidden(is_hidden);
+            for (at, (head, cell)) in (0..).zip([("title", name), ("start", "2018-01-02")]) {
+                sheet.write(0, at, head).expect("a cell");
+                sheet.write(1, at, cell).expect("a cell");
+            }
+            if !is_hidden {
+                sheet.set_active(true);
+            }
+        }
+        let file = file.save_to_buffer().expect("a workbook");
+        for (asked, read, said) in [(None, "Now", 0), (Some("Old"), "Old", 1)] {
+            let (mut bench, book) = (Bench::new(), MemoryBook::default());
+            let request = ImportRequest {
+                name: "file.xlsx",
+                file: &file,
+                sheet: asked,
+                kind: Kind::Training,
+                target: Target::Records,
+                map: None,
+                dry_run: false,
+                keep_good: false,
+            };
+            let outcome = bench.work(|desk| import(&book, desk, request, &mut |_| {}));
+            let outcome = outcome.expect("can be read");
+            assert_eq!(outcome.sheet.as_deref(), Some(read));
+            assert_eq!(outcome.warnings.len(), said, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -142,6 +142,18 @@ impl<'a> Columns<'a> {
             || self.record == Some(at)
     }
 
+    /// Returns the columns that should say yes or no and in this row say neither, with the cells.
+    pub(super) fn undecided<'t>(
+        &self,
+        row: &SheetRow<'t>,
+    ) -> impl Iterator<Item = (usize, &'t str)> {
+        let is_policy = |wide: &&WideColumn<'_>| matches!(wide.cell, WideCell::Policy(_));
+        let all = self.wide.iter().filter(is_policy);
+        all.map(|wide| (wide, row.cell(wide.at)))
+            .filter(|(wide, cell)| wide.rule.says(cell).is_none())
+            .map(|(wide, cell)| (wide.at, cell))
+    }
+
     /// Returns the fields the file speaks about: an import that finds a record again changes
     /// these and no others.
     pub(super) fn fields(&self) -> impl Iterator<Item = Field> {
@@ -351,7 +363,7 @@ impl<'a> Columns<'a> {
             let listed = rows.entry(wide.list).or_default();
             let cell = row.cell(wide.at);
             match wide.cell {
-                WideCell::Policy(code) if wide.rule.yes.iter().any(|yes| yes == cell) => {
+                WideCell::Policy(code) if wide.rule.says(cell) == Some(true) => {
                     listed.push(policy(code));
                 }
                 WideCell::Policy(_) => {}

@@ -82,8 +82,30 @@ pub(super) enum Calendar {
 pub(super) struct Wide {
     /// Their header, and what its cells say.
     pub(super) columns: BTreeMap<String, WideCell>,
-    /// What counts as yes.
+    /// What counts as yes, small.
     pub(super) yes: Vec<String>,
+}
+
+/// What counts as yes where the MAP does not say it.
+const YES: &[&str] = &[
+    "y", "yes", "true", "x", "1", "oui", "si", "sí", "sim", "ja", "да", "так", "✓", "✔",
+];
+
+/// What is plainly no.
+const NO: &[&str] = &[
+    "", "n", "no", "false", "0", "-", "non", "não", "nao", "nein", "nee", "нет", "ні", "nie", "✗",
+    "✘",
+];
+
+impl Wide {
+    /// Returns whether a cell says yes, or `None` where it is neither yes nor plainly no.
+    pub(super) fn says(&self, cell: &str) -> Option<bool> {
+        let small = normal(cell).to_lowercase();
+        match self.yes.contains(&small) {
+            true => Some(true),
+            false => NO.contains(&small.as_str()).then_some(false),
+        }
+    }
 }
 
 /// What the cells of a column say that makes rows of a list.
@@ -421,7 +443,14 @@ impl Check<'_> {
                 let cell = cell.map_err(|reason| self.error(key.clone(), what.span(), reason))?;
                 columns.insert(normal(&header), cell);
             }
-            let yes = given.yes.iter().map(|yes| yes.trim().to_owned()).collect();
+            let mut yes: Vec<String> = given
+                .yes
+                .iter()
+                .map(|yes| normal(yes).to_lowercase())
+                .collect();
+            if yes.is_empty() {
+                yes = YES.iter().map(|yes| (*yes).to_owned()).collect();
+            }
             wide.insert(list, Wide { columns, yes });
         }
         Ok(wide)

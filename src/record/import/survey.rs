@@ -1,6 +1,8 @@
 //! One look at the whole file before anything is kept: how its dates are written, and which of
 //! its columns are about persons.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::columns::{BadCell, Bound, Columns};
 use super::persons::{Personal, by_cell, by_header, is_within};
 use super::sheet::{Beyond, Sheet, SheetRow};
@@ -17,6 +19,9 @@ pub(super) struct Survey {
     /// What should be looked at.
     pub(super) warnings: Vec<String>,
 }
+
+/// Most cells named of a column that should say yes or no and does not.
+const UNDECIDED_NAMED: usize = 5;
 
 /// What one text column has shown so far.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +65,7 @@ pub(super) fn survey(sheet: &Sheet<'_>, columns: &mut Columns<'_>) -> Result<Sur
     // A column without a header and without a cell is none.
     let mut is_there: Vec<bool> = sheet.headers.iter().map(|h| !h.is_empty()).collect();
     let (mut wide, mut first_wide) = (0_u64, 0);
+    let mut undecided: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     sheet.each_row(&mut |row| {
         if row.beyond(is_there.len()) == Beyond::Numbers {
             first_wide = if wide == 0 { row.line } else { first_wide };
@@ -67,6 +73,12 @@ pub(super) fn survey(sheet: &Sheet<'_>, columns: &mut Columns<'_>) -> Result<Sur
         }
         for (at, is_there) in is_there.iter_mut().enumerate() {
             *is_there = *is_there || !row.cell(at).is_empty();
+        }
+        for (at, cell) in columns.undecided(&row) {
+            let said = undecided.entry(at).or_default();
+            if said.len() < UNDECIDED_NAMED {
+                said.insert(cell.chars().take(40).collect());
+            }
         }
         for (at, texts) in texts.iter_mut().enumerate() {
             see(columns, at, &row, texts);
@@ -78,6 +90,14 @@ pub(super) fn survey(sheet: &Sheet<'_>, columns: &mut Columns<'_>) -> Result<Sur
         survey.warnings.push(format!(
             "numbers stand beyond the last header and were left out \
              ({wide} rows, the first on line {first_wide})"
+        ));
+    }
+    for (at, said) in undecided {
+        let said: Vec<String> = said.iter().map(|cell| format!("{cell:?}")).collect();
+        survey.warnings.push(format!(
+            "{:?} says neither yes nor no in {}, taken as no; name what means yes in the MAP: yes",
+            sheet.column_name(at),
+            said.join(", ")
         ));
     }
     survey.questions(columns);
@@ -228,6 +248,39 @@ mod tests {
             ["line 2 is the example row of the template"]
         );
         assert_eq!(outcome.created, 1);
+    }
+
+    #[test]
+    fn a_matrix_takes_yes_in_any_case_and_tells_what_is_neither() {
+        for (yes, cell) in [("yes = [\"Done\"]\n", "dONE"), ("", "YES")] {
+            let map = format!(
+                "[columns]\ntitle = \"Agency\"\n[constants]\nstart = \"2020-09-01\"\n\
+                 [wide.policies]\n{yes}columns = {{ \"Charter\" = \"governance\" }}"
+            );
+            let file = format!("Agency,Charter\nA,{cell}\nB,perhaps\nC,Non\nD,\n");
+            let (mut bench, book) = (Bench::new(), MemoryBook::default());
+            let request = ImportRequest {
+                name: "file.csv",
+                file: file.as_bytes(),
+                sheet: None,
+                kind: Kind::CapacityMilestone,
+                target: Target::Records,
+                map: Some(&map),
+                dry_run: false,
+                keep_good: false,
+            };
+            let outcome = bench.work(|desk| import(&book, desk, request, &mut |_| {}));
+            let outcome = outcome.expect("can be read");
+            let said = "\"Charter\" says neither yes nor no in \"perhaps\", taken as no";
+            assert!(outcome.warnings[0].starts_with(said), "{outcome:?}");
+            let mut rows = 0;
+            crate::record::each(&book, Kind::CapacityMilestone, &mut |record| {
+                rows += record.rows(List::Policies).len();
+                Ok(())
+            })
+            .expect("the book can be read");
+            assert_eq!(rows, 1, "{cell}");
+        }
     }
 
     #[test]

@@ -87,10 +87,11 @@ pub(super) fn open<'a>(
         Format::Zip => match archive::measure(file)? {
             measured if holds(&measured, "xl/workbook.xml") => {
                 let mut book = xlsx::Workbook::open(file, &measured)?;
-                let names = book.names();
+                let (names, hidden) = (book.names(), book.hidden());
                 let read = &mut |name: &str, most| book.sheet(name, most);
                 Sheets {
                     names,
+                    hidden,
                     read,
                     asked,
                     wanted,
@@ -103,6 +104,7 @@ pub(super) fn open<'a>(
                 let read = &mut |name: &str, most| document.sheet(name, most);
                 Sheets {
                     names,
+                    hidden: Vec::new(),
                     read,
                     asked,
                     wanted,
@@ -119,6 +121,7 @@ pub(super) fn open<'a>(
             let read = &mut |name: &str, _| book.sheet(name);
             Sheets {
                 names,
+                hidden: Vec::new(),
                 read,
                 asked,
                 wanted,
@@ -265,6 +268,8 @@ type ReadSheet<'r> = dyn FnMut(&str, Option<usize>) -> Result<Grid, SheetError> 
 /// The sheets of a file, one of which is meant.
 struct Sheets<'r> {
     names: Vec<String>,
+    /// Those of them that are known not to be shown.
+    hidden: Vec<String>,
     read: &'r mut ReadSheet<'r>,
     asked: Option<u64>,
     wanted: &'r Wanted,
@@ -296,6 +301,9 @@ impl Sheets<'_> {
                 name
             }
         };
+        if self.hidden.contains(&name) {
+            said.push(format!("sheet {name:?} was read, which is hidden"));
+        }
         let table = Table::Grid((self.read)(&name, None)?);
         let head = find(&table.first_rows(self.asked)?, self.asked, self.wanted);
         Ok(Found {
@@ -308,15 +316,14 @@ impl Sheets<'_> {
 
     /// Returns the sheet to read, and the names of the others that say something.
     fn first_that_fits(&mut self) -> Result<(String, String), SheetError> {
-        let mut filled: Vec<(String, Fit)> = Vec::new();
-        for name in self.names.clone() {
-            let most = self.asked.unwrap_or(0) as usize + LOOKED_AT;
-            let table = Table::Grid((self.read)(&name, Some(most))?);
-            let rows = table.first_rows(self.asked)?;
-            if !rows.is_empty() {
-                let fit = find(&rows, self.asked, self.wanted).fit;
-                filled.push((name, fit));
-            }
+        let (hidden, shown): (Vec<_>, Vec<_>) = self
+            .names
+            .clone()
+            .into_iter()
+            .partition(|name| self.hidden.contains(name));
+        let mut filled: Vec<(String, Fit)> = self.filled(shown)?;
+        if filled.is_empty() {
+            filled = self.filled(hidden)?;
         }
         let at = match &filled[..] {
             [] => return Err(SheetError::Empty),
@@ -331,6 +338,21 @@ impl Sheets<'_> {
         let (name, _) = filled.remove(at);
         let others: Vec<_> = filled.iter().map(|(name, _)| format!("{name:?}")).collect();
         Ok((name, others.join(", ")))
+    }
+
+    /// Returns the sheets that say something, and how well they fit.
+    fn filled(&mut self, names: Vec<String>) -> Result<Vec<(String, Fit)>, SheetError> {
+        let mut filled = Vec::new();
+        for name in names {
+            let most = self.asked.unwrap_or(0) as usize + LOOKED_AT;
+            let table = Table::Grid((self.read)(&name, Some(most))?);
+            let rows = table.first_rows(self.asked)?;
+            if !rows.is_empty() {
+                let fit = find(&rows, self.asked, self.wanted).fit;
+                filled.push((name, fit));
+            }
+        }
+        Ok(filled)
     }
 
     fn listed(&self) -> String {

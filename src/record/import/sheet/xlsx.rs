@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, DataRef, Reader as _, SheetType, Xlsx, XlsxError};
+use calamine::{Data, DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
 use super::SheetError;
 use super::archive::Measured;
@@ -28,6 +28,15 @@ impl<'a> Workbook<'a> {
         let sheets = self.book.sheets_metadata().iter();
         sheets
             .filter(|sheet| sheet.typ == SheetType::WorkSheet)
+            .map(|sheet| sheet.name.clone())
+            .collect()
+    }
+
+    /// Returns the names of the sheets that are not shown.
+    pub(super) fn hidden(&self) -> Vec<String> {
+        let sheets = self.book.sheets_metadata().iter();
+        sheets
+            .filter(|sheet| sheet.visible != SheetVisible::Visible)
             .map(|sheet| sheet.name.clone())
             .collect()
     }
