@@ -314,7 +314,7 @@ pub(super) fn check_people(
         let Some(words) = words.or(alone) else {
             continue;
         };
-        let words = words.split(" (without").next().unwrap_or_default();
+        let words = words.split(" (").next().unwrap_or_default();
         let number = |text: &str| text.parse::<i64>().expect("a number");
         let truth = cell.truth(Kind::Training, Measure::People);
         let holds = if let Some(below) = words.strip_prefix("fewer than ") {
