@@ -38,9 +38,6 @@ pub enum ReleaseError {
     /// A status was asked for a series that has a summary.
     #[error("{0} has a summary already; a status says that there is none")]
     HasSummary(String),
-    /// A release, or a word, about days to come.
-    #[error("{0} has not begun")]
-    NotBegun(Period),
     /// The word that nothing happened, while records say otherwise.
     #[error("{series} is not nil: {records} of its records begin in it")]
     NotNil {

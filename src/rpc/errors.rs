@@ -151,7 +151,6 @@ impl Told for ReleaseError {
             Self::BadStatement { .. } | Self::TooManyStatements { .. } => {
                 ("invalid", "nothing was changed; correct it and try again")
             }
-            Self::NotBegun(_) => ("invalid", "look at the year, and try again"),
             Self::NotNil { .. } => (
                 "invalid",
                 "publish them, mend their dates, or say excused or withheld",

@@ -55,9 +55,6 @@ impl Releases for ReleasesService {
             let kinds = kinds(&asked.kinds)?;
             let opened = office.opened()?;
             let today = office.public.clock.today();
-            if today < period.first_day() {
-                return Err(ReleaseError::NotBegun(period).told());
-            }
             let draft = office.draft(&opened, period, &kinds)?;
             // Two previews at once would each forget the other.
             let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,16 +230,23 @@ fn leaves(published: &Published) -> Vec<wire::PublishedSummary> {
     published.leaves.iter().map(one).collect()
 }
 
+/// Says of a period that it is not over.
+fn unfinished(period: Period, today: Date) -> Option<String> {
+    let last = period.last_day();
+    if today < period.first_day() {
+        Some(format!("{period} has not begun; is the year right?"))
+    } else if today <= last {
+        Some(format!(
+            "{period} lasts until {last}; what comes in later needs another release"
+        ))
+    } else {
+        None
+    }
+}
+
 fn preview(draft: Draft, today: Date) -> wire::PreviewResponse {
-    let last = draft.period.last_day();
-    let unfinished = (today <= last).then(|| {
-        format!(
-            "{} lasts until {last}; what comes in later needs another release",
-            draft.period
-        )
-    });
     wire::PreviewResponse {
-        warnings: unfinished.into_iter().collect(),
+        warnings: unfinished(draft.period, today).into_iter().collect(),
         digest: draft.digest,
         period: draft.period.to_string(),
         summaries: draft.summaries.iter().map(summary).collect(),
