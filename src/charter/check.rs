@@ -31,7 +31,6 @@ impl Charter {
         }
         self.check_distinct_keys()?;
         self.check_witnesses()?;
-        self.check_labels()?;
         self.check_audiences()
     }
 
@@ -136,19 +135,6 @@ impl Charter {
                 .map(move |(name, bytes)| (id, format!("member {id}: {name}"), bytes))
         });
         of_governors.chain(of_members)
-    }
-
-    /// Keeps labels on one line: TOML would write a longer one over several, and a line of it could
-    /// look like a signature.
-    fn check_labels(&self) -> Result<(), CharterError> {
-        for (list, codes) in &self.policy().codes {
-            let broken = |label: &String| label.contains(char::is_control);
-            if let Some((code, _)) = codes.iter().find(|(_, label)| broken(label)) {
-                let place = format!("policy.codes.{list}.{code}");
-                return Err(meaning(place, "must be one line"));
-            }
-        }
-        Ok(())
     }
 
     /// Refuses a quorum no log could ever have: its owner is no witness of itself.

@@ -1,6 +1,7 @@
 //! The consortium's signed constitution: members, keys, thresholds, and what everybody publishes.
 //!
 //! - [`policy`]: the disclosure floor, due days, code lists and the table plan, as TOML.
+//! - `soundness`: whether a policy makes sense, and exposes nobody.
 //! - [`plan`]: the default plan, and the shape a table has for one member.
 //! - [`member`]: a member as its card and the charter describe it.
 //! - [`card`]: what a member says of itself, signed by itself.

@@ -43,6 +43,8 @@ pub(super) fn check(policy: &Policy) -> Result<(), Fault> {
             let at = At::Code(*list, bad.clone());
             return Err(Fault { at, message });
         }
+        // TOML would write a longer one over several lines, and a line of it could look like a
+        // signature.
         let broken = |label: &str| label.trim().is_empty() || label.contains(char::is_control);
         if let Some((code, _)) = codes.iter().find(|(_, label)| broken(label)) {
             let message = format!("the label of {code} must be one line, and not empty");

@@ -4,6 +4,7 @@ mod architecture;
 mod command;
 mod federation;
 mod listener;
+mod memory;
 mod outside;
 mod record;
 mod release;

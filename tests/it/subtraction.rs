@@ -5,57 +5,21 @@
 //! and the same day, which is more than anybody could know to be, and draws every conclusion.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use counterfoil::charter::{Policy, Size};
 use counterfoil::model::{Figure, Kind, Measure, MemberId, Period, Summary, Table};
-use counterfoil::record::book::{Change, Each, Space};
-use counterfoil::record::{self, Book, CodeLists, Desk, RecordError, RecordKeys};
+use counterfoil::record::{self, CodeLists, Desk, RecordKeys};
 use counterfoil::release::ledger::{Entry, Ledger};
 use counterfoil::release::{Draft, Terms};
 use counterfoil::store::{DataKey, PrivateStore, SaltedPayload};
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use crate::memory::MemoryBook;
+
 const COUNTRIES: [&str; 2] = ["TH", "VN"];
 const QUARTERS: [&str; 4] = ["2018Q1", "2018Q2", "2018Q3", "2018Q4"];
 const FLOOR: i64 = 10;
-
-/// Records in memory.
-#[derive(Default)]
-struct Shelf(Mutex<Rows>);
-
-type Rows = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
-
-impl Book for Shelf {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
-        let rows = self.0.lock().expect("one thread");
-        Ok(rows.get(&(space, key.to_vec())).cloned())
-    }
-
-    fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError> {
-        let rows = self.0.lock().expect("one thread").clone();
-        for ((_, key), value) in rows
-            .iter()
-            .filter(|((at, key), _)| *at == space && key.starts_with(prefix))
-        {
-            each(key, value)?;
-        }
-        Ok(())
-    }
-
-    fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
-        let mut rows = self.0.lock().expect("one thread");
-        for change in changes {
-            let key = (change.space, change.key);
-            match change.value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
-            };
-        }
-        Ok(())
-    }
-}
 
 /// What is truly so: attended and completed by activity.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +67,7 @@ struct Release {
 struct Node {
     _dir: tempfile::TempDir,
     store: PrivateStore,
-    shelf: Shelf,
+    shelf: MemoryBook,
     policy: Policy,
     member: MemberId,
     books: Vec<Training>,
@@ -129,7 +93,7 @@ impl Node {
         Self {
             _dir: dir,
             store,
-            shelf: Shelf::default(),
+            shelf: MemoryBook::default(),
             policy: Policy::default_plan(),
             member: "inpud".parse().expect("an id"),
             books: Vec::new(),

@@ -60,11 +60,7 @@ fn preview(node: &Node) -> Value {
 #[test]
 fn what_changed_since_it_was_sent_is_shown() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &[]);
-    let mut anpud = world.member("anpud", &[]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [inpud, _anpud] = world.pair(&[]);
     let first = add(&inpud, "first", "20");
     add(&inpud, "second", "30");
     let named = |standings: &[(&str, bool, bool)]| {
@@ -157,11 +153,7 @@ fn moved_or_only_renamed(inpud: &Node) {
 #[test]
 fn an_edit_cut_short_is_whole_or_was_never_made() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &[]);
-    let mut anpud = world.member("anpud", &[]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [mut inpud, _anpud] = world.pair(&[]);
     let id = add(&inpud, "0", "0");
     inpud.publish("2018Q1", "training");
     let mut before = 0;

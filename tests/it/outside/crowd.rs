@@ -13,11 +13,7 @@ const TIMES: usize = 4;
 #[test]
 fn many_hands_on_one_node_lose_nothing() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &["--size", "small"]);
-    let mut anpud = world.member("anpud", &["--size", "small"]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [inpud, anpud] = world.pair(&["--size", "small"]);
     inpud.knows(&anpud);
     anpud.knows(&inpud);
 

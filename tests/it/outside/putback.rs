@@ -10,11 +10,7 @@ use crate::world::{Node, World};
 #[test]
 fn an_older_copy_of_a_directory_forks_no_log() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &["--size", "small"]);
-    let mut anpud = world.member("anpud", &["--size", "small"]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [mut inpud, anpud] = world.pair(&["--size", "small"]);
     inpud.knows(&anpud);
     let add = [
         "record",

@@ -31,11 +31,7 @@ fn texts(statements: &Value) -> Vec<&str> {
 #[test]
 fn words_go_through_the_door_with_the_figures() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &[]);
-    let mut anpud = world.member("anpud", &[]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [inpud, anpud] = world.pair(&[]);
     inpud.knows(&anpud);
     let fields = ["title=Books", "start=2018-02-01", "topics=accounting"];
     let add = [
@@ -112,11 +108,7 @@ fn read_by_the_other(anpud: &Node) {
 #[test]
 fn what_is_no_statement_is_refused() {
     let world = World::new();
-    let mut inpud = world.member("inpud", &[]);
-    let mut anpud = world.member("anpud", &[]);
-    inpud.serve();
-    anpud.serve();
-    world.unite("2018", &[&inpud, &anpud]);
+    let [inpud, _anpud] = world.pair(&[]);
     write(&inpud, "training", &[PLAIN; 3]);
     let long = "a".repeat(241);
     let command = ["release", "statement", "2018Q1", "--kind"];

@@ -1,52 +1,20 @@
 //! A private book in memory, and files brought to it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use counterfoil::model::Kind;
-use counterfoil::record::book::Each;
 use counterfoil::record::{
-    Book, Change, CodeLists, Desk, Field, ImportOutcome, ImportRequest, Record, RecordError,
-    RecordKeys, Space, Target, add, each, import,
+    CodeLists, Desk, Field, ImportOutcome, ImportRequest, Record, RecordError, RecordKeys, Target,
+    add, each, import,
 };
 
-/// What lies in a book.
-type Held = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+use crate::memory::MemoryBook;
 
 /// A book that forgets.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    pub(crate) held: RefCell<Held>,
+    pub(crate) book: MemoryBook,
     counter: RefCell<u64>,
-}
-
-impl Book for Shelf {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
-        Ok(self.held.borrow().get(&(space, key.to_vec())).cloned())
-    }
-
-    fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError> {
-        let held = self.held.borrow();
-        let found = held
-            .iter()
-            .filter(|((at, key), _)| *at == space && key.starts_with(prefix));
-        for ((_, key), value) in found {
-            each(key, value)?;
-        }
-        Ok(())
-    }
-
-    fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
-        let mut held = self.held.borrow_mut();
-        for change in changes {
-            let at = (change.space, change.key);
-            match change.value {
-                Some(value) => held.insert(at, value),
-                None => held.remove(&at),
-            };
-        }
-        Ok(())
-    }
 }
 
 impl Shelf {
@@ -76,20 +44,20 @@ impl Shelf {
 
     /// Imports a file.
     pub(crate) fn import(&self, request: ImportRequest<'_>) -> Result<ImportOutcome, RecordError> {
-        self.work(|desk| import(self, desk, request, &mut |_| {}))
+        self.work(|desk| import(&self.book, desk, request, &mut |_| {}))
     }
 
     /// Adds a record with a title for lists to hang on.
     pub(crate) fn add(&self, kind: Kind) -> Record {
         let settings = [("title", "Anything"), ("start", "2018-01-02")];
-        self.work(|desk| add(self, desk, kind, &settings))
+        self.work(|desk| add(&self.book, desk, kind, &settings))
             .expect("is added")
     }
 
     /// Returns every record of a kind.
     pub(crate) fn records(&self, kind: Kind) -> Vec<Record> {
         let mut records = Vec::new();
-        each(self, kind, &mut |record| {
+        each(&self.book, kind, &mut |record| {
             records.push(record);
             Ok(())
         })

@@ -1,18 +1,13 @@
 //! What networks did, as plain lists, and as records written and published by the real program.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 
 use counterfoil::charter::{Policy, Size};
 use counterfoil::identity::LogKey;
 use counterfoil::log::Origin;
 use counterfoil::model::{Kind, MemberId};
-use counterfoil::record::book::Each;
 use counterfoil::record::import::Target;
-use counterfoil::record::{
-    self, Book, Change, CodeLists, Desk, List, RecordError, RecordKeys, Space,
-};
+use counterfoil::record::{self, CodeLists, Desk, List, RecordKeys};
 use counterfoil::release::Door;
 use counterfoil::release::draft::{Draft, Terms};
 use counterfoil::release::ledger::Ledger;
@@ -21,6 +16,8 @@ use counterfoil::store::{CheckpointFile, DataKey, PrivateStore, PublicStore, os_
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
+
+use crate::memory::MemoryBook;
 
 pub(super) const TOPICS: [&str; 3] = ["accounting", "auditing", "hr"];
 pub(super) const GRANTS: [&str; 2] = ["rcf", "global_fund"];
@@ -172,43 +169,8 @@ pub(super) struct Network {
     pub(super) deeds: Vec<Deed>,
 }
 
-/// Records in memory.
-#[derive(Default)]
-pub(super) struct Shelf(Mutex<Rows>);
-
-pub(super) type Rows = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
-
 /// Fields of a record, and one list as CSV.
 pub(super) type Written = (Vec<(&'static str, String)>, Option<(List, String)>);
-
-impl Book for Shelf {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
-        let rows = self.0.lock().expect("one thread");
-        Ok(rows.get(&(space, key.to_vec())).cloned())
-    }
-
-    fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError> {
-        let rows = self.0.lock().expect("one thread").clone();
-        let found = rows
-            .iter()
-            .filter(|((at, key), _)| *at == space && key.starts_with(prefix));
-        found
-            .into_iter()
-            .try_for_each(|((_, key), value)| each(key, value))
-    }
-
-    fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
-        let mut rows = self.0.lock().expect("one thread");
-        for change in changes {
-            let key = (change.space, change.key);
-            match change.value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
-            };
-        }
-        Ok(())
-    }
-}
 
 impl Network {
     pub(super) fn member(&self) -> MemberId {
@@ -216,8 +178,8 @@ impl Network {
     }
 
     /// Writes the book as somebody would, record by record and list by list.
-    pub(super) fn book(&self, codes: &CodeLists) -> Shelf {
-        let book = Shelf::default();
+    pub(super) fn book(&self, codes: &CodeLists) -> MemoryBook {
+        let book = MemoryBook::default();
         let member = self.member();
         let keys = RecordKeys::new([1; 32], [2; 32]);
         let mut random = |out: &mut [u8]| os_entropy(out).expect("randomness");

@@ -58,6 +58,14 @@ impl World {
         Node::make(self.root(), id, &["--relay"])
     }
 
+    /// Makes INPUD and ANPUD, serving, under one charter since 2018.
+    pub(crate) fn pair(&self, flags: &[&str]) -> [Node; 2] {
+        let mut nodes = ["inpud", "anpud"].map(|id| self.member(id, flags));
+        nodes.iter_mut().for_each(Node::serve);
+        self.unite("2018", &[&nodes[0], &nodes[1]]);
+        nodes
+    }
+
     /// Gives every node one charter, signed by all its governors, in force since `since`.
     ///
     /// Nodes that serve unlocked need no passphrase again, so let them serve first.
