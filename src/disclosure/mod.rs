@@ -1,5 +1,6 @@
 //! What may be shown of a table that counts persons: numbers in, numbers out.
 //!
+//! - [`Form`], [`Model`]: sums over atoms, and what an attacker knows of them.
 //! - [`protect`]: the rule that stops subtraction.
 //!
 //! It is one simple rule, and it fails closed, table by table. A split table with any cell below
@@ -11,6 +12,10 @@
 //! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4, for the threshold
 //! rule, secondary suppression and differencing.
 
+mod form;
+mod model;
 mod threshold;
 
+pub use form::Form;
+pub use model::{Functional, Model, Row};
 pub use threshold::{Part, PersonalTable, Reason, Verdict, given_away, protect};
