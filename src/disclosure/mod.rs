@@ -14,6 +14,9 @@
 
 mod form;
 mod model;
+pub mod tables;
+mod suppress;
+pub use suppress::{Limits, Microlp, Solver, bounds, magnitude};
 mod threshold;
 
 pub use form::Form;

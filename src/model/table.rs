@@ -81,6 +81,12 @@ pub struct Tally {
     pub activities: u32,
     /// Activities in it with no count.
     pub uncounted: u32,
+    /// The largest amount one activity adds, of hours and money.
+    #[serde(default)]
+    pub largest: i64,
+    /// The second largest.
+    #[serde(default)]
+    pub second: i64,
 }
 
 /// Most sentences a member publishes about one period.
@@ -105,7 +111,9 @@ pub fn is_statement(text: &str) -> bool {
 }
 
 /// One dimension of a table with its codes, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Axis {
     /// What the table is split by.
     pub dimension: Dimension,

@@ -6,18 +6,17 @@
 use sha2::{Digest, Sha256};
 
 use super::ReleaseError;
-use super::history::{History, is_of};
-use super::ledger::{Entry, Ledger, Truth};
+use super::history::History;
+use super::ledger::{Entry, Ledger};
 use super::sent::{Marks, Since};
+use super::sheets::Sheets;
 use super::statement::{self, Statements};
-use crate::charter::policy::{Audience, Floor, Of, Size, TableSpec};
+use crate::charter::policy::{Audience, Size};
 use crate::charter::{Member, Policy};
-use crate::disclosure::{Part, PersonalTable, Reason, Verdict, given_away, protect};
-use crate::model::{
-    Axis, Cell, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table, Tally,
-};
-use crate::record::tabulate::{Counting, TableRequest};
-use crate::record::{Book, each};
+use crate::disclosure::tables::{Case, Protected, Reason, State, Verdict, Why, protect};
+use crate::disclosure::{Limits, Microlp};
+use crate::model::{Cell, Figure, Kind, MemberId, Period, Series, Summary, Table, Tally};
+use crate::record::Book;
 use crate::wire::payload;
 
 /// What a member agreed to publish, as the charter in force says.
@@ -71,8 +70,14 @@ pub struct DraftSummary {
     pub before: Vec<Table>,
     /// Whether a table is shown again as it was, although its figures changed.
     pub held: bool,
-    /// What truly stands behind its personal tables.
-    pub truths: Vec<Truth>,
+    /// Per table, why each cell is kept back; for the steward's eyes only.
+    pub why: Vec<Vec<Option<Why>>>,
+    /// Per table, the true cells; for the steward's eyes only.
+    pub truths: Vec<Vec<Tally>>,
+    /// What records truly say of it and of everything it could be subtracted from.
+    pub state: State,
+    /// How many sums are proven to be bounded no tighter than agreed, and SHA-256 of the proof.
+    pub proof: (usize, [u8; 32]),
     /// Whether it says what the last release of the series says, so that nothing would leave.
     pub unchanged: bool,
 }
@@ -138,14 +143,15 @@ impl Draft {
                 period,
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
-            let mut sheet = Sheet::fill(terms, series, book, &history)?;
+            let mut sheets = Sheets::fill(terms, series, book, &history)?;
             let said = Statements(ledger.0).of(series)?;
-            let silent = sheet.is_blank() && said.is_empty();
+            let silent = sheets.is_blank() && said.is_empty();
             if kinds.is_empty() && history.newest().is_none() && silent {
                 continue;
             }
-            let marks = std::mem::take(&mut sheet.marks);
-            let (mut summary, mut blocked) = sheet.protect(terms, &history, said)?;
+            let marks = std::mem::take(&mut sheets.marks);
+            let key = ledger.0.tie_break();
+            let (mut summary, mut blocked) = one(terms, &history, sheets, said, key)?;
             let sent = Marks::sent(ledger.0, series)?;
             summary.since = sent.map(|sent| marks.since(&sent));
             summary.marks = marks;
@@ -198,324 +204,128 @@ pub fn audience_text(audience: &Audience) -> String {
     }
 }
 
-/// The true tables of one series.
-struct Sheet<'a> {
-    series: Series,
-    marks: Marks,
-    tables: Vec<TrueTable<'a>>,
-}
-
-struct TrueTable<'a> {
-    spec: &'a TableSpec,
-    axes: Vec<Axis>,
-    tallies: Vec<Tally>,
-    /// The finest grain first.
-    parts: Vec<(Period, Vec<Tally>)>,
-    /// Longer periods that were shown, and the others in them, as they are now.
-    around: Vec<(Period, Vec<Tally>)>,
-}
-
-impl<'a> Sheet<'a> {
-    /// Counts every table of the series, and of the shorter periods in it, in one pass.
-    fn fill(
-        terms: &Terms<'a>,
-        series: Series,
-        book: &dyn Book,
-        history: &History<'_>,
-    ) -> Result<Self, ReleaseError> {
-        let specs = terms
-            .policy
-            .tables(series.kind, series.period.grain(), terms.size);
-        let shapes: Vec<(&TableSpec, Vec<Axis>)> = specs
-            .map(|spec| (spec, terms.policy.axes(spec, terms.countries)))
-            .collect();
-        let mut wanted = Vec::new();
-        for (at, (spec, _)) in shapes.iter().enumerate() {
-            let parts = if spec.personal {
-                parts_of(terms, spec, series.period, history)
-            } else {
-                Vec::new()
-            };
-            let around = if spec.personal {
-                around(terms, spec, series.period, history)
-            } else {
-                Vec::new()
-            };
-            let periods = [series.period].into_iter().chain(parts).chain(around);
-            wanted.extend(periods.map(|period| (at, period)));
-        }
-        let mut countings: Vec<Counting<'_>> = wanted
-            .iter()
-            .map(|(at, period)| {
-                let (spec, axes) = &shapes[*at];
-                Counting::new(request(spec, axes, *period), terms.member)
-            })
-            .collect();
-        let mut marks = Marks::default();
-        each(book, series.kind, &mut |record| {
-            marks.take(series, &record);
-            countings
-                .iter_mut()
-                .for_each(|counting| counting.add(&record));
-            Ok(())
-        })?;
-        let counted: Vec<Vec<Tally>> = countings.into_iter().map(Counting::finish).collect();
-
-        let mut tables: Vec<TrueTable<'a>> = shapes
-            .into_iter()
-            .map(|(spec, axes)| TrueTable {
-                spec,
-                axes,
-                tallies: Vec::new(),
-                parts: Vec::new(),
-                around: Vec::new(),
-            })
-            .collect();
-        for ((at, period), tallies) in wanted.into_iter().zip(counted) {
-            if period == series.period {
-                tables[at].tallies = tallies;
-            } else if series.period.covers(period) {
-                tables[at].parts.push((period, tallies));
-            } else {
-                tables[at].around.push((period, tallies));
-            }
-        }
-        Ok(Self {
-            series,
-            marks,
-            tables,
-        })
-    }
-
-    /// Returns whether nothing of this kind is in the period's tables.
-    fn is_blank(&self) -> bool {
-        let blank = |tally: &Tally| tally.activities == 0 && tally.value.unwrap_or(0) == 0;
-        self.tables
-            .iter()
-            .all(|table| table.tallies.iter().all(blank))
-    }
-
-    fn protect(
-        self,
-        terms: &Terms<'_>,
-        history: &History<'_>,
-        statements: Vec<String>,
-    ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
-        let (newest, before) = history.newest().unzip();
-        let personal: Vec<PersonalTable> = self
-            .tables
-            .iter()
-            .filter(|table| table.spec.personal)
-            .map(|table| table.against(terms, self.series.period, history))
-            .collect();
-        let mut verdicts = protect(&terms.policy.disclosure, &personal).into_iter();
-
-        let mut blocked = Vec::new();
-        let mut truths = Vec::new();
-        let mut tables = Vec::new();
-        for table in self.tables {
-            let cells = if table.spec.personal {
-                // A verdict that is not there shows nothing.
-                let verdict = verdicts.next().unwrap_or_else(|| table.nothing());
-                blocked.extend(verdict.reason.map(|reason| Blocked {
-                    series: self.series,
-                    table: table.spec.id.clone(),
-                    reason,
-                }));
-                truths.push(table.truth(newest, verdict.reason));
-                verdict.cells
-            } else {
-                table.plain()
-            };
-            tables.push(Table {
-                id: table.spec.id.clone(),
-                measure: table.spec.measure,
-                axes: table.axes,
-                cells,
-            });
-        }
-        let warnings = statement::warnings(&statements, terms);
-        let unchanged =
-            before.filter(|before| before.tables == tables && before.statements == statements);
-        // What was let out already is named as it was then, so that its digest stays what it was.
-        let summary = unchanged.cloned().unwrap_or_else(|| Summary {
-            member: terms.member.clone(),
-            series: self.series,
-            revision: before.map_or(0, |before| before.revision) + 1,
-            charter_version: terms.charter_version,
-            tables,
-            statements,
-        });
-        let unchanged = unchanged.is_some();
-        let replaces = if unchanged {
-            newest.and_then(Entry::replaces)
-        } else {
-            newest.map(|entry| entry.index)
-        };
-        let draft = DraftSummary {
-            payload: payload::encode(&summary)?,
-            summary,
-            replaces,
-            audience: terms.policy.kind(self.series.kind).audience,
-            warnings,
-            marks: Marks::default(),
-            since: None,
-            held: blocked
-                .iter()
-                .any(|table| table.reason == Reason::SmallChange),
-            before: before.map_or_else(Vec::new, |before| before.tables.clone()),
-            truths,
-            unchanged,
-        };
-        Ok((draft, blocked))
-    }
-}
-
-impl TrueTable<'_> {
-    fn against(&self, terms: &Terms<'_>, period: Period, history: &History<'_>) -> PersonalTable {
-        let part = |(period, tallies): &(Period, Vec<Tally>)| Part {
-            period: *period,
-            tallies: tallies.clone(),
-            shown: history.shown(self.spec, &self.axes, *period),
-        };
-        let same_grain = |one: &(Period, _), other: &(Period, _)| one.0.grain() == other.0.grain();
-        let (implied, overlooked) =
-            history.implied(self.spec, &self.axes, &terms.policy.disclosure);
-        PersonalTable {
-            measure: self.spec.measure,
-            by: self.spec.by.clone(),
-            tallies: self.tallies.clone(),
-            parts: self
-                .parts
-                .chunk_by(same_grain)
-                .map(|grain| grain.iter().map(part).collect())
-                .collect(),
-            shown: history.shown(self.spec, &self.axes, period),
-            implied,
-            overlooked: overlooked || self.has_moved(terms, period, history),
-        }
-    }
-
-    /// Returns whether something moved between parts of a longer period that was shown, so that
-    /// its figure is still true and gives away a part that has become small.
-    fn has_moved(&self, terms: &Terms<'_>, period: Period, history: &History<'_>) -> bool {
-        let floor = &terms.policy.disclosure;
-        let (longer, beside): (Vec<_>, Vec<_>) = self
-            .around
-            .iter()
-            .partition(|(other, _)| other.covers(period));
-        let has_small = |longer: Period, at: usize| {
-            let mut beside = beside.iter().filter(|(other, _)| longer.covers(*other));
-            beside.any(|(_, tallies)| is_small(&tallies[at], floor))
-                || is_small(&self.tallies[at], floor)
-        };
-        longer.into_iter().any(|(other, now)| {
-            let shown = history.shown(self.spec, &self.axes, *other);
-            shown.iter().any(|cells| {
-                cells.iter().zip(now).enumerate().any(|(at, (cell, now))| {
-                    cell.figure.value().is_some()
-                        && cell.figure.value() == now.value
-                        && has_small(*other, at)
-                })
-            })
-        })
-    }
-
-    /// Returns what to remember as standing behind the table: for one shown again unchanged, what
-    /// stood behind it then.
-    fn truth(&self, newest: Option<&Entry>, reason: Option<Reason>) -> Truth {
-        let held = newest
-            .filter(|_| reason == Some(Reason::SmallChange))
-            .and_then(|entry| entry.truths.iter().find(|truth| is_of(truth, self.spec)));
-        held.cloned().unwrap_or_else(|| Truth {
-            measure: self.spec.measure,
-            by: self.spec.by.clone(),
-            tallies: self.tallies.clone(),
-            parts: self.parts.clone(),
-        })
-    }
-
-    fn plain(&self) -> Vec<Cell> {
-        self.cells(|tally| tally.value.map_or(Figure::Absent, Figure::Exact))
-    }
-
-    fn nothing(&self) -> Verdict {
-        Verdict {
-            cells: self.cells(|_| Figure::Absent),
-            reason: Some(Reason::BelowFloor),
-        }
-    }
-
-    fn cells(&self, figure: impl Fn(&Tally) -> Figure) -> Vec<Cell> {
-        let cell = |tally: &Tally| Cell {
-            figure: figure(tally),
-            uncounted: tally.uncounted,
-        };
-        self.tallies.iter().map(cell).collect()
-    }
-}
-
-const fn request<'t>(spec: &TableSpec, axes: &'t [Axis], period: Period) -> TableRequest<'t> {
-    TableRequest {
-        kind: spec.kind,
-        measure: spec.measure,
-        axes,
-        period,
-        signers: match spec.of {
-            Some(of) => of,
-            None => Of::Organisations,
-        },
-    }
-}
-
-/// Returns the shorter periods for which the same table is published too, or was under an earlier
-/// plan, the finest first.
-///
-/// A split by what activities are about is held to the shorter periods of its total as well: where
-/// nothing took place is public, and turns a total into a cell.
-fn parts_of(
+/// Drafts the summary of one series.
+fn one(
     terms: &Terms<'_>,
-    spec: &TableSpec,
-    period: Period,
     history: &History<'_>,
-) -> Vec<Period> {
-    let about_persons = spec.by.iter().any(|d| d.describes_persons());
-    let same = |other: &TableSpec| {
-        other.measure == spec.measure
-            && (other.by == spec.by || (other.by.is_empty() && !about_persons))
+    sheets: Sheets<'_>,
+    statements: Vec<String>,
+    key: &[u8; 32],
+) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
+    let series = sheets.series;
+    let past = history.past(&sheets.state)?;
+    let fresh = sheets.fresh();
+    let case = Case {
+        floor: &terms.policy.disclosure,
+        key,
+        now: &sheets.state,
+        fresh: &fresh,
+        said: history.said(),
+        past: &past,
+        limits: &Limits::default(),
+        solver: &Microlp,
     };
-    let shorter = Grain::ALL.iter().copied().filter(|grain| {
-        *grain < period.grain()
-            && (terms.policy.tables(spec.kind, *grain, terms.size).any(same)
-                || history.has_shown(spec, *grain))
-    });
-    shorter
-        .flat_map(|grain| period.split(grain, terms.policy.fy_month()))
-        .filter(|part| *part != period)
-        .collect()
-}
+    let Protected {
+        verdicts,
+        proven,
+        certificate,
+    } = protect(&case, &mut |_, _| {});
+    let mut verdicts = verdicts.into_iter();
 
-/// Returns the longer periods that were shown exactly, and the other periods of this grain in them.
-fn around(
-    terms: &Terms<'_>,
-    spec: &TableSpec,
-    period: Period,
-    history: &History<'_>,
-) -> Vec<Period> {
-    let mut around: Vec<Period> = Vec::new();
-    for longer in history.longer(spec) {
-        let beside = longer.split(period.grain(), terms.policy.fy_month());
-        around.extend([longer].into_iter().chain(beside));
+    let (newest, before) = history.newest().unzip();
+    let mut draft = DraftTables::default();
+    for table in sheets.tables {
+        let verdict = match &table.personal {
+            // A verdict that is not there shows nothing.
+            Some(_) => verdicts.next().unwrap_or_else(|| nothing(&table.tallies)),
+            None => plain(&table.tallies),
+        };
+        draft.held |= verdict.held;
+        draft.blocked.extend(verdict.reason.map(|reason| Blocked {
+            series,
+            table: table.spec.id.clone(),
+            reason,
+        }));
+        draft.why.push(verdict.why);
+        draft.truths.push(table.tallies);
+        draft.tables.push(Table {
+            id: table.spec.id.clone(),
+            measure: table.spec.measure,
+            axes: table.axes,
+            cells: verdict.cells,
+        });
     }
-    around.retain(|other| *other != period);
-    around.sort_unstable();
-    around.dedup();
-    around
+    let warnings = statement::warnings(&statements, terms);
+    let unchanged =
+        before.filter(|before| before.tables == draft.tables && before.statements == statements);
+    // What was let out already is named as it was then, so that its digest stays what it was.
+    let summary = unchanged.cloned().unwrap_or_else(|| Summary {
+        member: terms.member.clone(),
+        series,
+        revision: before.map_or(0, |before| before.revision) + 1,
+        charter_version: terms.charter_version,
+        tables: draft.tables,
+        statements,
+    });
+    let unchanged = unchanged.is_some();
+    let replaces = if unchanged {
+        newest.and_then(Entry::replaces)
+    } else {
+        newest.map(|entry| entry.index)
+    };
+    let summary = DraftSummary {
+        payload: payload::encode(&summary)?,
+        summary,
+        replaces,
+        audience: terms.policy.kind(series.kind).audience,
+        warnings,
+        marks: Marks::default(),
+        since: None,
+        held: draft.held,
+        before: before.map_or_else(Vec::new, |before| before.tables.clone()),
+        why: draft.why,
+        truths: draft.truths,
+        state: sheets.state,
+        proof: (proven, certificate),
+        unchanged,
+    };
+    Ok((summary, draft.blocked))
 }
 
-/// Returns whether a part in which something took place is kept back.
-fn is_small(tally: &Tally, floor: &Floor) -> bool {
-    tally.activities > 0 && tally.value.is_some() && given_away(tally, floor) == Figure::Absent
+/// The tables of a summary as they are put together.
+#[derive(Default)]
+struct DraftTables {
+    tables: Vec<Table>,
+    why: Vec<Vec<Option<Why>>>,
+    truths: Vec<Vec<Tally>>,
+    blocked: Vec<Blocked>,
+    held: bool,
+}
+
+fn plain(tallies: &[Tally]) -> Verdict {
+    let figure = |tally: &Tally| tally.value.map_or(Figure::Absent, Figure::Exact);
+    verdict(tallies, figure, None)
+}
+
+fn nothing(tallies: &[Tally]) -> Verdict {
+    verdict(tallies, |_| Figure::Absent, Some(Reason::Unsound))
+}
+
+fn verdict(
+    tallies: &[Tally],
+    figure: impl Fn(&Tally) -> Figure,
+    reason: Option<Reason>,
+) -> Verdict {
+    let cell = |tally: &Tally| Cell {
+        figure: figure(tally),
+        uncounted: tally.uncounted,
+    };
+    Verdict {
+        cells: tallies.iter().map(cell).collect(),
+        why: vec![None; tallies.len()],
+        reason,
+        held: false,
+    }
 }
 
 /// Returns what an earlier release said.

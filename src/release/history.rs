@@ -1,27 +1,31 @@
-//! What was shown before of a series, of the shorter periods in it and of the longer ones around
-//! it: everything a new release could be subtracted from.
+//! What was shown before of a series and of every period that hangs together with it: everything a
+//! new release could be subtracted from.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::ReleaseError;
 use super::draft::shown_by;
-use super::ledger::{Entry, Ledger, Truth};
+use super::ledger::{Entry, Ledger};
 use crate::charter::Policy;
-use crate::charter::policy::{Floor, TableSpec};
-use crate::disclosure::given_away;
-use crate::model::{Axis, Cell, Figure, Grain, Period, Series, Summary, Table, table};
+use crate::charter::policy::Of;
+use crate::disclosure::tables::{Count, Said, State};
+use crate::model::{Period, Series, Summary, Table};
 
-/// Every release of a kind whose period lies in that of a series, or around it.
+/// Every release of a kind whose period overlaps that of a series, or one that does.
 #[derive(Debug)]
 pub(super) struct History<'a> {
     series: Series,
-    policy: &'a Policy,
+    fy_month: i8,
+    ledger: Ledger<'a>,
     /// Oldest first.
-    vintages: BTreeMap<Series, Vec<Vintage<'a>>>,
+    vintages: Vec<Vintage<'a>>,
+    /// What was said of persons, oldest first.
+    said: Vec<Said>,
 }
 
 #[derive(Debug)]
 struct Vintage<'a> {
+    series: Series,
     entry: &'a Entry,
     summary: Summary,
 }
@@ -29,162 +33,126 @@ struct Vintage<'a> {
 impl<'a> History<'a> {
     pub(super) fn read(
         series: Series,
-        policy: &'a Policy,
-        ledger: Ledger<'_>,
+        policy: &Policy,
+        ledger: Ledger<'a>,
         entries: &'a [Entry],
     ) -> Result<Self, ReleaseError> {
-        let mut vintages: BTreeMap<Series, Vec<Vintage<'a>>> = BTreeMap::new();
-        for entry in entries.iter().filter(|entry| entry.has_payload) {
-            let other: Option<Series> = entry.series.as_deref().and_then(|s| s.parse().ok());
-            let touches = |other: &Series| {
-                other.kind == series.kind
-                    && (other.period.covers(series.period) || series.period.covers(other.period))
-            };
-            if let Some(other) = other.filter(touches) {
+        let fy_month = policy.fy_month();
+        let of_kind: Vec<(Series, &Entry)> = entries
+            .iter()
+            .filter(|entry| entry.has_payload)
+            .filter_map(|entry| {
+                let Series { kind, period } = entry.series.as_deref()?.parse().ok()?;
+                let period = period.with_financial_year(fy_month);
+                (kind == series.kind).then_some((Series { kind, period }, entry))
+            })
+            .collect();
+        let periods = together(
+            series.period,
+            of_kind.iter().map(|(series, _)| series.period),
+        );
+        let mut history = Self {
+            series,
+            fy_month,
+            ledger,
+            vintages: Vec::new(),
+            said: Vec::new(),
+        };
+        for (series, entry) in of_kind {
+            if periods.contains(&series.period) {
                 let summary = shown_by(ledger, entry)?;
-                vintages
-                    .entry(other)
-                    .or_default()
-                    .push(Vintage { entry, summary });
+                let state = ledger.state(entry.index, fy_month)?.unwrap_or_default();
+                let said = summary.tables.iter();
+                history
+                    .said
+                    .extend(said.filter_map(|table| said_of(table, series, policy, &state)));
+                history.vintages.push(Vintage {
+                    series,
+                    entry,
+                    summary,
+                });
             }
         }
-        Ok(Self {
-            series,
-            policy,
-            vintages,
-        })
+        Ok(history)
     }
 
     /// Returns the newest release of the series itself.
     pub(super) fn newest(&self) -> Option<(&'a Entry, &Summary)> {
-        let vintages = self.vintages.get(&self.series)?;
-        let newest = vintages.last()?;
+        let mut newest = self.vintages.iter().rev();
+        let newest = newest.find(|vintage| vintage.series == self.series)?;
         Some((newest.entry, &newest.summary))
     }
 
-    /// Returns every vintage of a table for a period, the newest last, cell for cell along `axes`.
-    pub(super) fn shown(&self, spec: &TableSpec, axes: &[Axis], period: Period) -> Vec<Vec<Cell>> {
-        self.of(period)
-            .filter_map(|vintage| self.table(vintage, spec))
-            .map(|shown| along(axes, shown, &shown.cells, NOTHING))
+    /// Returns everything that was said of persons in these periods, the oldest first.
+    pub(super) fn said(&self) -> &[Said] {
+        &self.said
+    }
+
+    /// Returns the longer periods that something was said of.
+    pub(super) fn longer(&self) -> BTreeSet<Period> {
+        let own = self.series.period;
+        let said = self.said.iter().map(|said| said.count.period);
+        said.filter(|period| *period != own && period.covers(own))
             .collect()
     }
 
-    /// Returns whether a table was ever shown for a period of this grain in the series' own.
-    pub(super) fn has_shown(&self, spec: &TableSpec, grain: Grain) -> bool {
-        let shorter = self.vintages.iter().filter(|(other, _)| {
-            other.period.grain() == grain && self.series.period.covers(other.period)
-        });
-        shorter
-            .flat_map(|(_, vintages)| vintages)
-            .any(|vintage| self.table(vintage, spec).is_some())
-    }
-
-    /// Returns what longer periods that were shown gave away of this series' table, and whether
-    /// one was shown exactly without regard to it.
-    pub(super) fn implied(
-        &self,
-        spec: &TableSpec,
-        axes: &[Axis],
-        floor: &Floor,
-    ) -> (Vec<Vec<Figure>>, bool) {
-        let mut implied = Vec::new();
-        let mut overlooked = false;
-        let longer = self.vintages.iter().filter(|(other, _)| {
-            other.period != self.series.period && other.period.covers(self.series.period)
-        });
-        for vintage in longer.flat_map(|(_, vintages)| vintages) {
-            let Some(shown) = self.table(vintage, spec) else {
-                continue;
-            };
-            if shown.cells.iter().all(|cell| cell.figure == Figure::Absent) {
-                continue;
-            }
-            let truth = vintage.entry.truths.iter().find(|truth| is_of(truth, spec));
-            let parts = truth.iter().flat_map(|truth| &truth.parts);
-            let mut own = parts.filter(|(period, _)| *period == self.series.period);
-            match own.next() {
-                Some((_, tallies)) => {
-                    let figures: Vec<Figure> = tallies
-                        .iter()
-                        .map(|tally| given_away(tally, floor))
-                        .collect();
-                    implied.push(along(axes, shown, &figures, Figure::Absent));
-                }
-                None => {
-                    overlooked |= shown.cells.iter().any(|cell| cell.figure.value().is_some());
-                }
+    /// Returns what records said whenever something was let out, as far as that is not so now.
+    pub(super) fn past(&self, now: &State) -> Result<Vec<State>, ReleaseError> {
+        let mut past: Vec<State> = Vec::new();
+        for vintage in &self.vintages {
+            let index = vintage.entry.index;
+            if let Some(state) = self.ledger.state(index, self.fy_month)?
+                && !state.is_within(now)
+                && !past.iter().any(|other| state.is_within(other))
+            {
+                past.push(state);
             }
         }
-        (implied, overlooked)
-    }
-
-    /// Returns the longer periods for which a table was shown exactly.
-    pub(super) fn longer(&self, spec: &TableSpec) -> Vec<Period> {
-        let exact = |vintage: &Vintage<'_>| {
-            let mut cells = self.table(vintage, spec).into_iter().flat_map(|t| &t.cells);
-            cells.any(|cell| cell.figure.value().is_some())
-        };
-        let longer = self.vintages.iter().filter(|(other, vintages)| {
-            other.period != self.series.period
-                && other.period.covers(self.series.period)
-                && vintages.iter().any(exact)
-        });
-        longer.map(|(other, _)| other.period).collect()
-    }
-
-    fn of(&self, period: Period) -> impl Iterator<Item = &Vintage<'a>> {
-        let series = Series {
-            kind: self.series.kind,
-            period,
-        };
-        self.vintages.get(&series).into_iter().flatten()
-    }
-
-    /// Returns what a release showed of a table: by what it counts and is split by, whatever the
-    /// plan of that time called it.
-    fn table<'v>(&self, vintage: &'v Vintage<'_>, spec: &TableSpec) -> Option<&'v Table> {
-        let alike = |table: &&Table| {
-            table.measure == spec.measure
-                && table
-                    .axes
-                    .iter()
-                    .map(|axis| axis.dimension)
-                    .eq(spec.by.iter().copied())
-        };
-        let is_public = |table: &Table| {
-            let mut plan = self.policy.table.iter();
-            plan.any(|other| !other.personal && other.id == table.id)
-        };
-        let tables = || vintage.summary.tables.iter().filter(alike);
-        tables()
-            .find(|table| table.id == spec.id)
-            .or_else(|| tables().find(|table| !is_public(table)))
+        Ok(past)
     }
 }
 
-const NOTHING: Cell = Cell {
-    figure: Figure::Absent,
-    uncounted: 0,
-};
-
-/// Returns what stands behind a personal table of this measure and split.
-pub(super) fn is_of(truth: &Truth, spec: &TableSpec) -> bool {
-    truth.measure == spec.measure && truth.by == spec.by
+/// Returns a period with those that overlap it, or overlap one that does.
+fn together(own: Period, others: impl Iterator<Item = Period> + Clone) -> BTreeSet<Period> {
+    let overlaps = |one: Period, other: Period| {
+        one.first_day() <= other.last_day() && other.first_day() <= one.last_day()
+    };
+    let near: BTreeSet<Period> = others
+        .clone()
+        .filter(|other| overlaps(own, *other))
+        .chain([own])
+        .collect();
+    let further = others.filter(|other| near.iter().any(|near| overlaps(*near, *other)));
+    further.chain([own]).collect()
 }
 
-/// Lays what stood along a table's axes along others, code for code.
-fn along<T: Copy>(axes: &[Axis], shown: &Table, values: &[T], missing: T) -> Vec<T> {
-    if shown.axes == axes {
-        return values.to_vec();
-    }
-    (0..table::cell_count(axes))
-        .map(|at| {
-            let codes = table::codes_at(axes, at);
-            let before = table::index_of(&shown.axes, &codes);
-            before
-                .and_then(|at| values.get(at).copied())
-                .unwrap_or(missing)
-        })
-        .collect()
+/// Returns what a release said of persons in a table, whatever the plan of that time called it.
+fn said_of(table: &Table, series: Series, policy: &Policy, state: &State) -> Option<Said> {
+    let then = state.sheets.iter().find(|sheet| {
+        sheet.id == table.id
+            && sheet.count.period == series.period
+            && sheet.count.axes == table.axes
+    });
+    let signers = match then {
+        Some(sheet) => sheet.count.signers,
+        None => {
+            let now = policy
+                .table
+                .iter()
+                .find(|spec| spec.id == table.id && spec.kind == series.kind);
+            let personal =
+                now.map_or(false, |spec| spec.personal) || table.measure.counts_persons();
+            let of = now.and_then(|spec| spec.of).unwrap_or(Of::Organisations);
+            personal.then_some(of)?
+        }
+    };
+    Some(Said {
+        count: Count {
+            measure: table.measure,
+            signers,
+            axes: table.axes.clone(),
+            period: series.period,
+        },
+        cells: table.cells.clone(),
+    })
 }

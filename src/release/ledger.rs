@@ -1,15 +1,16 @@
 //! What was let out, with what truly stood behind it. Sealed in the private database.
 //!
 //! An entry holds leaf, payload and salt, so that after a crash the log can be brought level with
-//! it, byte for byte; and the true cells of personal tables, so that the next release can be held
-//! against them.
+//! it, byte for byte; and what records truly said then, so that the next release can be held
+//! against it. Counts stay there when a person's rows are deleted; nothing in them names anybody.
 
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
 use super::sent::{self, Marks};
+use crate::disclosure::tables::State;
 use crate::log::Leaf;
-use crate::model::{Dimension, Kind, Measure, Period, Series, Tally};
+use crate::model::{Kind, Period, Series};
 use crate::store::{Changes, PrivateStore, SaltedPayload};
 
 /// The part of the private database that holds the ledger.
@@ -20,6 +21,9 @@ const PAYLOAD_SPACE: u8 = 0x12;
 
 /// The part that holds what previewed drafts were about.
 const DRAFT_SPACE: u8 = 0x11;
+
+/// The part that holds what records truly said when something was let out.
+const STATE_SPACE: u8 = 0x18;
 
 /// How many previewed drafts are remembered.
 const DRAFTS: usize = 256;
@@ -36,9 +40,13 @@ pub struct Entry {
     /// What it is about, where it is a summary or a status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// What truly stood behind the personal tables.
+    /// What records truly said of it and of everything it could be subtracted from; written
+    /// beside the entry, and not read with it.
+    #[serde(skip)]
+    pub state: Option<State>,
+    /// How many sums were proven to be bounded no tighter than agreed, and SHA-256 of the proof.
     #[serde(default)]
-    pub truths: Vec<Truth>,
+    pub proof: (usize, [u8; 32]),
     /// The records a summary was counted from; written beside the entry, and not read with it.
     #[serde(skip)]
     pub marks: Option<Marks>,
@@ -52,19 +60,6 @@ impl Entry {
             _ => None,
         }
     }
-}
-
-/// A personal table as it truly was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Truth {
-    /// What is counted.
-    pub measure: Measure,
-    /// What it is split by.
-    pub by: Vec<Dimension>,
-    /// The true cells.
-    pub tallies: Vec<Tally>,
-    /// The true cells of the shorter periods in it that the plan also publishes.
-    pub parts: Vec<(Period, Vec<Tally>)>,
 }
 
 /// The ledger in the private database.
@@ -83,6 +78,10 @@ impl Ledger<'_> {
             changes.put(SPACE, &entry.index.to_be_bytes(), bytes);
             if let (Some(series), Some(marks)) = (&entry.series, &entry.marks) {
                 sent::put(&mut changes, series, marks);
+            }
+            if let Some(state) = &entry.state {
+                let bytes = serde_json::to_vec(state).map_err(ReleaseError::Ledger)?;
+                changes.put(STATE_SPACE, &entry.index.to_be_bytes(), bytes);
             }
             if let Some(payload) = payload {
                 let bytes = [&payload.salt[..], &payload.payload].concat();
@@ -133,6 +132,19 @@ impl Ledger<'_> {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger),
             None => Ok(None),
         }
+    }
+
+    /// Returns what records truly said when one leaf was let out, where that is remembered;
+    /// `fy_month` is the month financial years begin in.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn state(self, index: u64, fy_month: i8) -> Result<Option<State>, ReleaseError> {
+        let Some(bytes) = self.0.get(STATE_SPACE, &index.to_be_bytes())? else {
+            return Ok(None);
+        };
+        let state: State = serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger)?;
+        Ok(Some(state.with_financial_year(fy_month)))
     }
 
     /// Returns the payload of one leaf.

@@ -4,6 +4,7 @@
 //! - `history`: what was shown before, for the next draft to be held against.
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
 //! - [`statement`]: what a network says of a period in its own words, and what to look at in it.
+//! - `sheets`: the true tables of a series, counted in one pass.
 //! - [`sent`]: from which records a release was counted, to show what changed since.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
@@ -25,6 +26,7 @@ pub mod listing;
 pub mod plane;
 pub mod publish;
 pub mod sent;
+mod sheets;
 pub mod statement;
 
 pub use draft::{Draft, Terms};

@@ -168,7 +168,8 @@ impl Door<'_> {
             leaf: encode(&leaf)?,
             has_payload: true,
             series: Some(draft.summary.series.to_string()),
-            truths: draft.truths.clone(),
+            state: Some(draft.state.clone()),
+            proof: draft.proof,
             marks: Some(draft.marks.clone()),
         };
         Ok((entry, Some(payload)))
@@ -181,7 +182,8 @@ impl Door<'_> {
             leaf: encode(leaf)?,
             has_payload: false,
             series,
-            truths: Vec::new(),
+            state: None,
+            proof: (0, [0; 32]),
             marks: None,
         };
         self.let_out(vec![(entry, None)])?;

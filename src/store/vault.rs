@@ -44,6 +44,8 @@ pub enum Purpose {
     SourceId,
     /// Sealing the rows of the private database.
     Seal,
+    /// Choosing between cells that could be hidden as well as each other.
+    TieBreak,
 }
 
 impl Purpose {
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Pseudonym => b"pseudonym",
             Self::SourceId => b"source-id",
             Self::Seal => b"seal",
+            Self::TieBreak => b"tie-break",
         }
     }
 }

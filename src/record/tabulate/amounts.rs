@@ -29,7 +29,7 @@ pub(super) fn add(
     for cell in grid.find(|dimension| grid::of_record(record, dimension)) {
         match amount {
             Amount::Known(amount) => {
-                sums[cell].add(amount);
+                sums[cell].add_amount(amount);
                 sums[cell].counted += 1;
             }
             Amount::Unknown => sums[cell].uncounted += 1,

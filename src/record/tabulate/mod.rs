@@ -76,6 +76,9 @@ struct Sum {
     persons: HashSet<Pseudonym>,
     /// Most heads without pseudonyms in one activity.
     crowd: u64,
+    /// The largest amounts one activity adds.
+    largest: i64,
+    second: i64,
 }
 
 /// Counts one table.
@@ -145,6 +148,16 @@ impl Sum {
         self.value = self.value.saturating_add(more);
     }
 
+    /// Adds what one activity amounts to.
+    fn add_amount(&mut self, amount: i64) {
+        self.add(amount);
+        if amount > self.largest {
+            self.second = std::mem::replace(&mut self.largest, amount);
+        } else {
+            self.second = self.second.max(amount);
+        }
+    }
+
     fn tally(&self) -> Tally {
         let unknown = self.counted == 0 && self.uncounted > 0 && self.value == 0;
         Tally {
@@ -152,6 +165,8 @@ impl Sum {
             uncounted: self.uncounted,
             contributors: self.crowd.max(self.persons.len() as u64),
             activities: self.counted.saturating_add(self.uncounted),
+            largest: self.largest,
+            second: self.second,
         }
     }
 }

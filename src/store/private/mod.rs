@@ -14,7 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::durable::{Batch, Durable, MAX_VALUE};
 use super::sealed::Sealer;
-use super::vault::{DataKey, Purpose};
+use super::vault::{DataKey, Purpose, SubKey};
 use super::{Entropy, StoreError};
 use staging::Stage;
 
@@ -35,6 +35,7 @@ pub struct PrivateStore {
     db: Durable,
     sealer: Sealer,
     entropy: Entropy,
+    tie_break: SubKey,
     index: RwLock<Index>,
 }
 
@@ -101,6 +102,7 @@ impl PrivateStore {
             db,
             sealer,
             entropy,
+            tie_break: key.derive(Purpose::TieBreak),
             index: RwLock::default(),
         };
         if store.db.all().next().is_none() {
@@ -110,6 +112,11 @@ impl PrivateStore {
         store.settle()?;
         *store.index.write().unwrap_or_else(PoisonError::into_inner) = store.read_index()?;
         Ok(store)
+    }
+
+    /// Returns the secret by which one of two equal things is chosen, always the same one.
+    pub fn tie_break(&self) -> &[u8; 32] {
+        self.tie_break.as_bytes()
     }
 
     /// Returns the value under a key of a space.

@@ -1,0 +1,141 @@
+//! What binds atoms whatever is published: how measures and periods hang together, and what
+//! everybody reads from the tables of activities.
+
+use super::count::Count;
+use super::layout::{Body, Layout};
+use crate::disclosure::{Form, Row};
+use crate::model::Measure;
+
+/// Above this many activities, that each person attends each at most once says nothing.
+const MANY_ACTIVITIES: u32 = 10_000;
+
+/// A row, and what it follows from.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    pub(crate) row: Row,
+    pub(crate) from: From,
+}
+
+/// What a row follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// Tables of one measure have one total.
+    Agreement,
+    /// Nothing took place there.
+    Nothing,
+    /// Who completed, or was one of the persons, attended.
+    Attended(Measure),
+    /// Nobody attends one activity twice.
+    Once,
+    /// Persons of a part of a year are persons of the year.
+    Part,
+}
+
+/// Returns every such row, given for each table the most activities behind its cells.
+pub(crate) fn facts<'s>(
+    layout: &Layout,
+    tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])> + Clone,
+) -> Vec<Fact> {
+    let agree = layout.agreements().into_iter();
+    let mut facts: Vec<Fact> = agree.map(|row| fact(row, From::Agreement)).collect();
+    for (count, activities) in tables.clone() {
+        let empty = activities
+            .iter()
+            .enumerate()
+            .filter(|(_, most)| **most == Some(0));
+        for (cell, _) in empty {
+            let form = layout.cell(count, cell);
+            let none = form.map(|form| Row::between(form, None, Some(0)));
+            facts.extend(none.map(|row| fact(row, From::Nothing)));
+        }
+    }
+    for attended in layout
+        .bodies()
+        .iter()
+        .filter(|b| b.measure == Measure::Attendances)
+    {
+        for of_them in layout
+            .bodies()
+            .iter()
+            .filter(|body| is_of_attendances(body))
+        {
+            for (all, some) in layout.side_by_side(attended, of_them) {
+                let row = Row::at_least_nothing(all.minus(&some));
+                facts.push(fact(row, From::Attended(of_them.measure)));
+            }
+        }
+    }
+    facts.extend(tables.flat_map(|(count, most)| once(layout, count, most)));
+    facts.extend(persons_over_time(layout).map(|row| fact(row, From::Part)));
+    facts
+}
+
+const fn fact(row: Row, from: From) -> Fact {
+    Fact { row, from }
+}
+
+fn is_of_attendances(body: &Body) -> bool {
+    matches!(body.measure, Measure::People | Measure::Completions)
+}
+
+/// Returns that attendances are at most as many as persons times activities.
+fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fact> {
+    if count.measure != Measure::People {
+        return Vec::new();
+    }
+    let attended = Count {
+        measure: Measure::Attendances,
+        ..count.clone()
+    };
+    let row = |(cell, most): (usize, &Option<u32>)| {
+        let most = most.filter(|most| (1..=MANY_ACTIVITIES).contains(most))?;
+        let people = layout.cell(count, cell)?.times(i64::from(most));
+        let attendances = layout.cell(&attended, cell)?;
+        Some(fact(
+            Row::at_least_nothing(people.minus(&attendances)),
+            From::Once,
+        ))
+    };
+    most.iter().enumerate().filter_map(row).collect()
+}
+
+/// Returns that the largest part is at most the whole, and the whole at most the sum of parts.
+fn persons_over_time(layout: &Layout) -> impl Iterator<Item = Row> {
+    let people = |body: &&Body| body.measure == Measure::People;
+    let bodies: Vec<&Body> = layout.bodies().iter().filter(people).collect();
+    let total = |body: &Body| layout.total(body);
+    let mut rows = Vec::new();
+    for whole in &bodies {
+        let Some(period) = whole.only else { continue };
+        let within = |part: &&&Body| {
+            part.only
+                .is_some_and(|only| only != period && period.covers(only))
+        };
+        let parts: Vec<&&Body> = bodies.iter().filter(within).collect();
+        rows.extend(
+            parts
+                .iter()
+                .map(|part| Row::at_least_nothing(total(whole).minus(&total(part)))),
+        );
+        let mut grains: Vec<_> = parts
+            .iter()
+            .filter_map(|p| p.only)
+            .map(|p| p.grain())
+            .collect();
+        grains.sort_unstable();
+        grains.dedup();
+        for grain in grains {
+            let of_grain = parts
+                .iter()
+                .filter(|p| p.only.is_some_and(|p| p.grain() == grain));
+            let of_grain: Vec<_> = of_grain.collect();
+            if of_grain.len() == period.split(grain, 1).len() {
+                let sum = of_grain
+                    .iter()
+                    .fold(Form::default(), |sum, part| sum.plus(&total(part)));
+                rows.push(Row::at_least_nothing(sum.minus(&total(whole))));
+            }
+        }
+    }
+    rows.into_iter()
+}

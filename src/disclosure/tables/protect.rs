@@ -1,0 +1,471 @@
+//! From true tables to what may be shown of them.
+//!
+//! Tables stand open, and cells are chosen to be hidden until every sensitive sum is proven to be
+//! bounded no tighter than agreed, in every state the records were ever published in. What cannot
+//! be proven steps back: first what is said of hidden totals, then the widest splits, then
+//! everything. What differs by little from what was shown is held: shown again as it was.
+
+use super::amounts;
+use super::choice::{Candidate, Choices, is_near};
+use super::count::{Count, Said, Sheet, State};
+use super::sensitive::Search;
+use super::why::{Reason, Why};
+use super::world::World;
+use crate::charter::policy::Floor;
+use crate::disclosure::suppress::{self, Chosen, choose};
+use crate::disclosure::{Form, Functional, Limits, Solver, bounds};
+use crate::model::{Cell, Figure};
+
+/// What is to be shown, of what, beside what.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// The least that stands behind a figure.
+    pub floor: &'a Floor,
+    /// A secret of the node, so that nobody can tell which of two equal cells was hidden first.
+    pub key: &'a [u8; 32],
+    /// What records say now, of every period that hangs together with the one to be shown.
+    pub now: &'a State,
+    /// The tables to be shown.
+    pub fresh: &'a [Count],
+    /// Everything that was ever said of these periods, the oldest first.
+    pub said: &'a [Said],
+    /// What records said whenever something was.
+    pub past: &'a [State],
+    /// How long it may take.
+    pub limits: &'a Limits,
+    /// What solves linear programs.
+    pub solver: &'a dyn Solver,
+}
+
+impl std::fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case")
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What may be shown of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The cells to show.
+    pub cells: Vec<Cell>,
+    /// Why each is kept back, for the steward.
+    pub why: Vec<Option<Why>>,
+    /// Why the table is not shown as it is, if so; for the steward.
+    pub reason: Option<Reason>,
+    /// Whether it is shown again as it was shown last, although its figures changed.
+    pub held: bool,
+}
+
+/// What may be shown of all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// One per table to be shown, in order.
+    pub verdicts: Vec<Verdict>,
+    /// How many sums were proven to be bounded no tighter than agreed.
+    pub proven: usize,
+    /// SHA-256 over the tables that prove it.
+    pub certificate: [u8; 32],
+}
+
+/// Says what may be shown.
+pub fn protect(case: &Case<'_>, progress: &mut dyn FnMut(usize, usize)) -> Protected {
+    let mut plan = Plan::of(case);
+    loop {
+        match plan.attempt(progress) {
+            Err(reason) => {
+                if !plan.step_back(&reason) {
+                    return plan.finish(None);
+                }
+            }
+            Ok(attempt) => {
+                if plan.hold_near(&attempt) || plan.bracket(&attempt) {
+                    continue;
+                }
+                return plan.finish(Some(&attempt));
+            }
+        }
+    }
+}
+
+/// How a table stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Open,
+    /// Shown as it is.
+    Plain,
+    /// Shown again as it was.
+    Held,
+    /// Not shown, or shown again as it was.
+    Withheld(Reason),
+}
+
+struct Plan<'a> {
+    case: &'a Case<'a>,
+    sheets: Vec<&'a Sheet>,
+    standing: Vec<Standing>,
+    /// What is said of totals that are hidden and nothing bounds.
+    brackets: Vec<Option<(i64, i64)>>,
+    /// Whether totals below the floor are all said to be that.
+    says_small: bool,
+    /// Whether hidden totals may be bounded by a bracket.
+    says_brackets: bool,
+}
+
+/// A pattern in which everything is proven.
+struct Attempt {
+    candidates: Vec<Candidate>,
+    chosen: Chosen,
+    /// What a reader can conclude of each candidate.
+    figures: Vec<Figure>,
+    /// Why a cell is about something sensitive, by table and cell.
+    subjects: Vec<(usize, usize, Why)>,
+    proven: usize,
+}
+
+impl<'a> Plan<'a> {
+    fn of(case: &'a Case<'a>) -> Self {
+        let sheets: Vec<&Sheet> = case
+            .fresh
+            .iter()
+            .filter_map(|c| case.now.sheet(c))
+            .collect();
+        let mut standing = vec![Standing::Open; sheets.len()];
+        for (sheet, standing) in sheets.iter().zip(&mut standing) {
+            if !sheet.count.is_of_heads() {
+                *standing = match amounts::judge(sheet, case.now, case.said) {
+                    None => Standing::Plain,
+                    Some(Reason::SmallChange) => Standing::Held,
+                    Some(reason) => Standing::Withheld(reason),
+                };
+            }
+        }
+        Self {
+            case,
+            brackets: vec![None; sheets.len()],
+            standing,
+            sheets,
+            says_small: true,
+            says_brackets: true,
+        }
+    }
+
+    fn is_open(&self, table: usize) -> bool {
+        self.standing[table] == Standing::Open
+    }
+
+    fn open(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.sheets.len()).filter(|table| self.is_open(*table))
+    }
+
+    fn attempt(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<Attempt, Reason> {
+        let case = self.case;
+        let mut worlds = vec![World::of(case.now, case.said, case.floor, true)?];
+        for state in case.past {
+            worlds.push(World::of(state, case.said, case.floor, false)?);
+        }
+        let candidates = self.candidates(&worlds);
+        let choices: Vec<suppress::Choice> = candidates
+            .iter()
+            .map(|candidate| candidate.choice.clone())
+            .collect();
+        let asked: Vec<suppress::World> = worlds.iter().map(asked).collect();
+        let proven = asked.iter().map(|world| world.functionals.len()).sum();
+        let chosen = choose(
+            &asked,
+            &choices,
+            case.key,
+            case.limits,
+            case.solver,
+            progress,
+        )
+        .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        if let Some((world, functional, why)) = chosen.unproven.first() {
+            let what = worlds
+                .get(*world)
+                .and_then(|world| world.sensitive.get(*functional))
+                .map_or_else(String::new, |sensitive| format!("{}: ", sensitive.why));
+            return Err(Reason::Unproven(format!("{what}{why}")));
+        }
+        let figures = self.figures(&asked[0], &choices, &chosen)?;
+        let now = &worlds[0];
+        let subjects = now.sensitive.iter().filter_map(|sensitive| {
+            let (sheet, cell) = sensitive.about;
+            let count = &now.state.sheets[sheet].count;
+            let table = self.sheets.iter().position(|sheet| sheet.count == *count)?;
+            Some((table, cell, sensitive.why))
+        });
+        Ok(Attempt {
+            subjects: subjects.collect(),
+            candidates,
+            chosen,
+            figures,
+            proven,
+        })
+    }
+
+    fn candidates(&self, worlds: &[World<'_>]) -> Vec<Candidate> {
+        let now = &worlds[0];
+        let choices = Choices {
+            search: Search {
+                floor: self.case.floor,
+                layout: &now.layout,
+                truth: &now.truth,
+                state: now.state,
+            },
+            worlds,
+            said: self.case.said,
+        };
+        let mut candidates: Vec<Candidate> = self
+            .open()
+            .flat_map(|table| choices.of(table, self.sheets[table]))
+            .collect();
+        for candidate in &mut candidates {
+            let said = &mut candidate.choice.hidden_as;
+            *said = said.filter(|_| self.says_small);
+            *said = said.or_else(|| self.brackets[candidate.table].filter(|_| candidate.cell == 0));
+        }
+        candidates
+    }
+
+    /// Returns what a reader can conclude of every candidate: what the attacker's own program says.
+    fn figures(
+        &self,
+        now: &suppress::World,
+        choices: &[suppress::Choice],
+        chosen: &Chosen,
+    ) -> Result<Vec<Figure>, Reason> {
+        let model = suppress::shown_model(now, 0, choices, &chosen.hidden);
+        let hidden = || {
+            choices
+                .iter()
+                .zip(&chosen.hidden)
+                .filter(|(_, hidden)| **hidden)
+        };
+        let forms: Vec<Form> = hidden()
+            .filter_map(|(choice, _)| choice.forms[0].clone())
+            .collect();
+        let found = bounds(&model, &forms, self.case.limits, self.case.solver)
+            .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        let mut found = found.into_iter();
+        let figure = |(choice, hidden): (&suppress::Choice, &bool)| {
+            let form = choice.forms[0].as_ref();
+            let truth = form.and_then(|form| form.value(&now.truth)).unwrap_or(0);
+            if !hidden {
+                return Figure::Exact(truth);
+            }
+            match form.and_then(|_| found.next()) {
+                Some((lower, Some(upper))) if lower == upper => Figure::Exact(truth),
+                Some((lower, Some(upper))) => Figure::Interval {
+                    lower: lower.clamp(0, truth),
+                    upper: upper.max(truth),
+                },
+                _ => Figure::Absent,
+            }
+        };
+        Ok(choices.iter().zip(&chosen.hidden).map(figure).collect())
+    }
+
+    /// Holds every measure a table of which would differ by little from what was said of it.
+    fn hold_near(&mut self, attempt: &Attempt) -> bool {
+        let k = i64::from(self.case.floor.min_cell);
+        let near = |(candidate, figure): (&Candidate, &Figure)| {
+            let count = &self.sheets[candidate.table].count;
+            let before = self.case.said.iter().filter(|said| said.count == *count);
+            let mut before = before.filter_map(|said| said.cells.get(candidate.cell));
+            before
+                .any(|cell| is_near(*figure, cell.figure, k))
+                .then_some((count.measure, count.signers))
+        };
+        let mut measures: Vec<_> = attempt
+            .candidates
+            .iter()
+            .zip(&attempt.figures)
+            .filter_map(near)
+            .collect();
+        measures.sort_unstable();
+        measures.dedup();
+        let tables: Vec<usize> = self
+            .open()
+            .filter(|table| {
+                let count = &self.sheets[*table].count;
+                measures.contains(&(count.measure, count.signers))
+            })
+            .collect();
+        for table in &tables {
+            self.standing[*table] = Standing::Held;
+        }
+        !tables.is_empty()
+    }
+
+    /// Says of hidden totals that nothing bounds that they are below a coarse step.
+    fn bracket(&mut self, attempt: &Attempt) -> bool {
+        if !self.says_brackets {
+            return false;
+        }
+        let k = i64::from(self.case.floor.min_cell);
+        let mut any = false;
+        for (candidate, figure) in attempt.candidates.iter().zip(&attempt.figures) {
+            let sheet = self.sheets[candidate.table];
+            let unbounded = *figure == Figure::Absent && sheet.count.is_total();
+            let value = sheet.tallies[candidate.cell].value;
+            if let Some(value) =
+                value.filter(|_| unbounded && self.brackets[candidate.table].is_none())
+            {
+                self.brackets[candidate.table] = Some((0, step_above(value, k) - 1));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Gives up the least that is left to give up; returns whether there was anything.
+    fn step_back(&mut self, reason: &Reason) -> bool {
+        if self.says_brackets && self.brackets.iter().any(Option::is_some) {
+            self.brackets.fill(None);
+            self.says_brackets = false;
+            return true;
+        }
+        let widest = self
+            .open()
+            .map(|table| self.sheets[table].count.cells())
+            .max();
+        let Some(widest) = widest else { return false };
+        if widest == 1 && self.says_small {
+            self.says_small = false;
+            return true;
+        }
+        let is_whole = !matches!(reason, Reason::Unproven(_));
+        for table in 0..self.sheets.len() {
+            if self.is_open(table) && (is_whole || self.sheets[table].count.cells() == widest) {
+                self.standing[table] = Standing::Withheld(reason.clone());
+            }
+        }
+        true
+    }
+
+    fn finish(self, attempt: Option<&Attempt>) -> Protected {
+        let verdicts = (0..self.sheets.len()).map(|table| match &self.standing[table] {
+            Standing::Open => attempt.map_or_else(
+                || self.again(table, Reason::Unsound, false),
+                |attempt| self.fresh(table, attempt),
+            ),
+            Standing::Plain => plain(self.sheets[table]),
+            Standing::Held => self.again(table, Reason::SmallChange, true),
+            Standing::Withheld(reason) => self.again(table, reason.clone(), false),
+        });
+        Protected {
+            verdicts: verdicts.collect(),
+            proven: attempt.map_or(0, |attempt| attempt.proven),
+            certificate: attempt.map_or([0; 32], |attempt| attempt.chosen.certificate),
+        }
+    }
+
+    fn fresh(&self, table: usize, attempt: &Attempt) -> Verdict {
+        let sheet = self.sheets[table];
+        let mut cells: Vec<Cell> = sheet
+            .tallies
+            .iter()
+            .map(|tally| cell(Figure::Absent, tally))
+            .collect();
+        let mut why = vec![None; cells.len()];
+        let choices = attempt
+            .candidates
+            .iter()
+            .zip(&attempt.chosen.hidden)
+            .zip(&attempt.figures);
+        for ((candidate, hidden), figure) in choices.filter(|((c, _), _)| c.table == table) {
+            cells[candidate.cell].figure = *figure;
+            if *hidden && figure.value().is_none() {
+                why[candidate.cell] = Some(
+                    candidate
+                        .why
+                        .unwrap_or_else(|| attempt.why(table, candidate.cell)),
+                );
+            }
+        }
+        let reason = why.iter().flatten().min().copied().map(Reason::Cells);
+        Verdict {
+            cells,
+            why,
+            reason,
+            held: false,
+        }
+    }
+
+    /// Returns what was said of a table last; nothing where nothing was.
+    fn again(&self, table: usize, reason: Reason, changed: bool) -> Verdict {
+        let sheet = self.sheets[table];
+        let mut before = self.case.said.iter().rev();
+        let last = before.find(|said| said.count == sheet.count);
+        Verdict {
+            held: changed || last.is_some(),
+            cells: last.map_or_else(
+                || {
+                    sheet
+                        .tallies
+                        .iter()
+                        .map(|tally| cell(Figure::Absent, tally))
+                        .collect()
+                },
+                |said| said.cells.clone(),
+            ),
+            why: vec![None; sheet.tallies.len()],
+            reason: Some(reason),
+        }
+    }
+}
+
+impl Attempt {
+    fn why(&self, table: usize, cell: usize) -> Why {
+        let mut subjects = self.subjects.iter();
+        subjects
+            .find(|subject| (subject.0, subject.1) == (table, cell))
+            .map_or(Why::Neighbour, |subject| subject.2)
+    }
+}
+
+fn asked(world: &World<'_>) -> suppress::World {
+    let functionals: Vec<Functional> = world
+        .sensitive
+        .iter()
+        .map(|sensitive| sensitive.functional.clone())
+        .collect();
+    suppress::World {
+        model: crate::disclosure::Model {
+            atoms: world.truth.len(),
+            rows: world.rows.clone(),
+        },
+        truth: world.truth.clone(),
+        functionals,
+        insiders: world.alone.clone(),
+    }
+}
+
+const fn cell(figure: Figure, tally: &crate::model::Tally) -> Cell {
+    Cell {
+        figure,
+        uncounted: tally.uncounted,
+    }
+}
+
+fn plain(sheet: &Sheet) -> Verdict {
+    let figure = |tally: &crate::model::Tally| tally.value.map_or(Figure::Absent, Figure::Exact);
+    let cells = sheet.tallies.iter().map(|tally| cell(figure(tally), tally));
+    Verdict {
+        cells: cells.collect(),
+        why: vec![None; sheet.tallies.len()],
+        reason: None,
+        held: false,
+    }
+}
+
+/// Returns the floor, doubled until it lies above a value.
+fn step_above(value: i64, k: i64) -> i64 {
+    let mut step = k;
+    while step <= value {
+        step = step.saturating_mul(2);
+    }
+    step
+}

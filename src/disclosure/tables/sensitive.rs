@@ -1,0 +1,326 @@
+//! Which sums nobody may bound tightly: small cells, what is left of a group, what two measures
+//! differ by, what overlapping cells differ by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::count::{Count, Said, Sheet, State};
+use super::layout::Layout;
+use super::why::Why;
+use crate::charter::policy::Floor;
+use crate::disclosure::{Form, Functional};
+use crate::model::{Axis, Figure, Measure, Tally, table};
+
+/// A sum nobody may bound tightly, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Sensitive {
+    pub(crate) functional: Functional,
+    /// The table and cell it is about.
+    pub(crate) about: (usize, usize),
+    pub(crate) why: Why,
+}
+
+/// Finds them in the true tables of one state.
+pub(super) struct Search<'a> {
+    pub(super) floor: &'a Floor,
+    pub(super) layout: &'a Layout,
+    pub(super) truth: &'a [i64],
+    pub(super) state: &'a State,
+}
+
+impl Search<'_> {
+    /// Returns every one of them, each form once.
+    pub(super) fn all(&self) -> Vec<Sensitive> {
+        let mut found = Found::default();
+        for (at, sheet) in self.state.sheets.iter().enumerate() {
+            let limit = self.limit(&sheet.count);
+            for (cell, tally) in sheet.tallies.iter().enumerate() {
+                if let (Some(why), Some(form)) = (
+                    self.weakness(sheet, cell, tally),
+                    self.layout.cell(&sheet.count, cell),
+                ) {
+                    found.add(self.kept(form, limit), (at, cell), why);
+                }
+                self.complements(sheet, cell, |form| {
+                    found.add(self.apart(form, limit), (at, cell), Why::AllButFew);
+                });
+            }
+            self.beside(at, sheet, limit, &mut found);
+        }
+        self.overlaps(&mut found);
+        found.list
+    }
+
+    /// Returns those that tell how little something changed since it was shown.
+    pub(super) fn changes(&self, said: &[Said]) -> Vec<Sensitive> {
+        let mut found = Found::default();
+        for table in said {
+            let Some(at) = self
+                .state
+                .sheets
+                .iter()
+                .position(|s| s.count == table.count)
+            else {
+                continue;
+            };
+            for (cell, before) in table.cells.iter().enumerate() {
+                let form = self.layout.cell(&table.count, cell);
+                if let Some(change) = form.and_then(|form| self.change(form, before.figure)) {
+                    found.add(change, (at, cell), Why::Changed);
+                }
+            }
+        }
+        found.list
+    }
+
+    /// Returns why a cell may not be shown as it is, by itself.
+    pub(super) fn weakness(&self, sheet: &Sheet, cell: usize, tally: &Tally) -> Option<Why> {
+        let k = i64::from(self.floor.min_cell);
+        let is_public = sheet.activities.get(cell).copied().flatten() == Some(0);
+        match tally.value? {
+            0 if is_public || !self.floor.hide_existence => None,
+            0 => Some(Why::Nobody),
+            value if value < k => Some(Why::TooFew),
+            _ if tally.contributors < u64::from(self.floor.min_cell) => Some(Why::FewPersons),
+            _ => None,
+        }
+    }
+
+    /// Returns how much a reader must find possible: one less in what is shown as a whole to be
+    /// below the floor.
+    fn limit(&self, count: &Count) -> i64 {
+        let k = i64::from(self.floor.min_cell);
+        let total = count.split(Vec::new());
+        let attended = Count {
+            measure: Measure::Attendances,
+            ..total.clone()
+        };
+        let is_small = |count: &Count| {
+            let form = self.layout.cell(count, 0);
+            form.and_then(|form| form.value(self.truth))
+                .is_some_and(|value| value < k)
+        };
+        k - i64::from(is_small(&total) || is_small(&attended))
+    }
+
+    fn kept(&self, form: Form, limit: i64) -> Functional {
+        // That somebody is there may be known where existence is not hidden.
+        let somebody = form.value(self.truth).is_some_and(|value| value > 0);
+        Functional {
+            form,
+            at_most: i64::from(!self.floor.hide_existence && somebody),
+            at_least: limit,
+        }
+    }
+
+    const fn apart(&self, form: Form, limit: i64) -> Functional {
+        Functional {
+            form,
+            at_most: 0,
+            at_least: limit,
+        }
+    }
+
+    /// Calls `with` for what is left of each group around a cell, where that is little.
+    fn complements(&self, sheet: &Sheet, cell: usize, mut with: impl FnMut(Form)) {
+        let k = i64::from(self.floor.min_cell);
+        let described: Vec<usize> = (0..sheet.count.axes.len())
+            .filter(|axis| {
+                sheet
+                    .attributes
+                    .contains(&sheet.count.axes[*axis].dimension)
+            })
+            .collect();
+        let Some(own) = self.layout.cell(&sheet.count, cell) else {
+            return;
+        };
+        for subset in 1u32..(1 << described.len().min(8)) {
+            let over = |axis: usize| {
+                described
+                    .iter()
+                    .enumerate()
+                    .any(|(nth, at)| *at == axis && subset >> nth & 1 == 1)
+            };
+            let Some(group) = self.group(&sheet.count, cell, over) else {
+                continue;
+            };
+            let rest = group.minus(&own);
+            let (all, few) = (group.value(self.truth), rest.value(self.truth));
+            if all.is_some_and(|all| all > 0) && few.is_some_and(|few| (0..k).contains(&few)) {
+                with(rest);
+            }
+        }
+    }
+
+    /// Returns the sum of the cells that differ from one only along some axes.
+    fn group(&self, count: &Count, cell: usize, over: impl Fn(usize) -> bool) -> Option<Form> {
+        let kept: Vec<Axis> = (count.axes.iter().enumerate())
+            .filter(|(axis, _)| !over(*axis))
+            .map(|(_, axis)| axis.clone())
+            .collect();
+        let codes = table::codes_at(&count.axes, cell);
+        let codes: Vec<&str> = (codes.into_iter().enumerate())
+            .filter(|(axis, _)| !over(*axis))
+            .map(|(_, code)| code)
+            .collect();
+        let at = table::index_of(&kept, &codes)?;
+        self.layout.cell(&count.split(kept), at)
+    }
+
+    /// Finds where persons or completions differ little from attendances.
+    fn beside(&self, at: usize, sheet: &Sheet, limit: i64, found: &mut Found) {
+        if !matches!(sheet.count.measure, Measure::People | Measure::Completions) {
+            return;
+        }
+        let k = i64::from(self.floor.min_cell);
+        let attended = Count {
+            measure: Measure::Attendances,
+            ..sheet.count.clone()
+        };
+        let Some(beside) = self.state.sheet(&attended) else {
+            return;
+        };
+        for (cell, (tally, all)) in sheet.tallies.iter().zip(&beside.tallies).enumerate() {
+            if tally.value.is_none() || all.value.is_none() {
+                continue;
+            }
+            let forms = self
+                .layout
+                .cell(&attended, cell)
+                .zip(self.layout.cell(&sheet.count, cell));
+            let Some(rest) = forms.map(|(all, some)| all.minus(&some)) else {
+                continue;
+            };
+            if rest
+                .value(self.truth)
+                .is_some_and(|rest| (1..k).contains(&rest))
+            {
+                found.add(
+                    self.apart(rest, limit),
+                    (at, cell),
+                    Why::Beside(Measure::Attendances),
+                );
+            }
+        }
+    }
+
+    /// Finds where little is left of a cell when one of another table is taken from it.
+    fn overlaps(&self, found: &mut Found) {
+        let sheets = &self.state.sheets;
+        for (at, one) in sheets.iter().enumerate() {
+            for other in sheets.iter().filter(|other| {
+                other.count.measure == one.count.measure
+                    && other.count.period == one.count.period
+                    && other.count.axes != one.count.axes
+            }) {
+                self.overlap(at, one, other, found);
+            }
+        }
+    }
+
+    fn overlap(&self, at: usize, one: &Sheet, other: &Sheet, found: &mut Found) {
+        let k = i64::from(self.floor.min_cell);
+        let limit = self.limit(&one.count);
+        for cell in 0..one.tallies.len() {
+            for from in 0..other.tallies.len() {
+                let parts = self
+                    .layout
+                    .difference((&one.count, cell), (&other.count, from));
+                let Some((rest, common)) = parts else { return };
+                if common.is_empty() || rest.is_empty() {
+                    continue;
+                }
+                if rest
+                    .value(self.truth)
+                    .is_some_and(|rest| (1..k).contains(&rest))
+                {
+                    found.add(self.apart(rest, limit), (at, cell), Why::Rest);
+                }
+            }
+        }
+    }
+
+    /// Returns what tells how little a form differs from what was said of it, if it does.
+    fn change(&self, form: Form, before: Figure) -> Option<Functional> {
+        let k = i64::from(self.floor.min_cell);
+        let now = form.value(self.truth)?;
+        let (lower, upper) = (before.lower(), before.upper()?);
+        if before == Figure::Absent || (lower..=upper).contains(&now) {
+            return None;
+        }
+        let (at_most, at_least) = if now < lower {
+            if now <= lower - k {
+                return None;
+            }
+            let at_most = (lower - k).max(0);
+            (at_most, lower.max(at_most + k))
+        } else {
+            if now >= upper.saturating_add(k) {
+                return None;
+            }
+            (upper, upper.saturating_add(k))
+        };
+        Some(Functional {
+            form,
+            at_most,
+            at_least,
+        })
+    }
+}
+
+/// What was found, each form once, with the widest of what is asked of it.
+#[derive(Default)]
+struct Found {
+    list: Vec<Sensitive>,
+    at: BTreeMap<Form, usize>,
+}
+
+impl Found {
+    fn add(&mut self, functional: Functional, about: (usize, usize), why: Why) {
+        if functional.form.is_empty() {
+            return;
+        }
+        if let Some(known) = self.at.get(&functional.form) {
+            let known = &mut self.list[*known].functional;
+            known.at_most = known.at_most.min(functional.at_most);
+            known.at_least = known.at_least.max(functional.at_least);
+            return;
+        }
+        self.at.insert(functional.form.clone(), self.list.len());
+        self.list.push(Sensitive {
+            functional,
+            about,
+            why,
+        });
+    }
+}
+
+/// Returns the atoms one person alone knows: those of every measure in one place where nobody else
+/// stands.
+pub(super) fn alone(layout: &Layout, state: &State) -> Vec<Vec<usize>> {
+    let mut places: BTreeMap<(Vec<Axis>, crate::model::Period, usize), (Vec<usize>, bool)> =
+        BTreeMap::new();
+    let mut atom = 0;
+    for count in layout.wants() {
+        let empty = Vec::new();
+        let tallies = state.atoms.get(&count).unwrap_or(&empty);
+        for cell in 0..count.cells() {
+            let tally = tallies.get(cell).copied().unwrap_or_default();
+            let place = places
+                .entry((count.axes.clone(), count.period, cell))
+                .or_default();
+            if tally.contributors <= 1 {
+                place.0.push(atom);
+                place.1 |= tally.contributors == 1 && tally.value.is_some_and(|value| value > 0);
+            }
+            atom += 1;
+        }
+    }
+    let mut alone: BTreeSet<Vec<usize>> = BTreeSet::new();
+    alone.extend(
+        places
+            .into_values()
+            .filter(|(_, one)| *one)
+            .map(|(atoms, _)| atoms),
+    );
+    alone.into_iter().collect()
+}

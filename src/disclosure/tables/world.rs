@@ -1,0 +1,167 @@
+//! One state of the records with everything a reader could combine in it.
+//!
+//! Whatever was published at any time and happens to be true of this state binds its atoms: a
+//! reader may always guess rightly that nothing changed since. What is not true of it does not.
+
+use super::count::{Count, Said, State};
+use super::facts::{Fact, From, facts};
+use super::layout::Layout;
+use super::sensitive::{Search, Sensitive, alone};
+use super::why::Reason;
+use crate::charter::policy::Floor;
+use crate::disclosure::{Form, Row};
+use crate::model::{Cell, Figure, Measure};
+
+/// A state, its atoms and what binds them.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) layout: Layout,
+    /// The true atoms.
+    pub(crate) truth: Vec<i64>,
+    /// Facts, and what was said and is true here.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) sensitive: Vec<Sensitive>,
+    /// Atoms that one person alone knows, a list per person.
+    pub(crate) alone: Vec<Vec<usize>>,
+}
+
+impl<'a> World<'a> {
+    /// Makes the world of a state. In the one that is `now`, nobody may tell either how little
+    /// something changed since it was said.
+    ///
+    /// # Errors
+    /// When its tables do not fit together.
+    pub(crate) fn of(
+        state: &'a State,
+        said: &[Said],
+        floor: &Floor,
+        now: bool,
+    ) -> Result<Self, Reason> {
+        let layout = Layout::of(state.sheets.iter().map(|sheet| &sheet.count))?;
+        let truth = true_atoms(&layout, state)?;
+        check_cells(&layout, state, &truth)?;
+        let tables = state
+            .sheets
+            .iter()
+            .map(|sheet| (&sheet.count, sheet.activities.as_slice()));
+        let mut rows = true_facts(facts(&layout, tables), state, &truth)?;
+        let known = |said: &&Said| state.sheet(&said.count).is_some();
+        let said: Vec<Said> = said.iter().filter(known).cloned().collect();
+        let statements = said.iter().flat_map(|said| statements(&layout, said));
+        rows.extend(statements.filter(|row| row.admits(&truth)));
+        if now {
+            rows.extend(unknown(&layout, state).filter(|row| row.admits(&truth)));
+        }
+        let search = Search {
+            floor,
+            layout: &layout,
+            truth: &truth,
+            state,
+        };
+        let mut sensitive = search.all();
+        if now {
+            sensitive.extend(search.changes(&said));
+        }
+        let alone = alone(&layout, state);
+        Ok(Self {
+            state,
+            layout,
+            truth,
+            rows,
+            sensitive,
+            alone,
+        })
+    }
+
+    /// Returns the form of a cell, where its table is one of this world's.
+    pub(crate) fn cell(&self, count: &Count, cell: usize) -> Option<Form> {
+        self.state.sheet(count)?;
+        self.layout.cell(count, cell)
+    }
+}
+
+/// Returns the rows that say what a table said.
+pub(crate) fn statements<'l>(
+    layout: &'l Layout,
+    said: &'l Said,
+) -> impl Iterator<Item = Row> + use<'l> {
+    let cells = said.cells.iter().enumerate();
+    cells.filter_map(|(cell, Cell { figure, .. })| {
+        let form = layout.cell(&said.count, cell)?;
+        match figure {
+            Figure::Absent => None,
+            figure => Some(Row::between(form, Some(figure.lower()), figure.upper())),
+        }
+    })
+}
+
+/// Returns that what has no known count adds nothing: it is shown as such.
+fn unknown<'l>(layout: &'l Layout, state: &'l State) -> impl Iterator<Item = Row> + use<'l> {
+    state.sheets.iter().flat_map(move |sheet| {
+        let cells = sheet.tallies.iter().enumerate();
+        let unknown = cells.filter(|(_, tally)| tally.value.is_none());
+        unknown.filter_map(|(cell, _)| {
+            let form = layout.cell(&sheet.count, cell)?;
+            Some(Row::between(form, None, Some(0)))
+        })
+    })
+}
+
+fn true_atoms(layout: &Layout, state: &State) -> Result<Vec<i64>, Reason> {
+    let mut truth = Vec::with_capacity(layout.atoms());
+    for count in layout.wants() {
+        let tallies = state.atoms.get(&count).ok_or(Reason::Unsound)?;
+        truth.extend(tallies.iter().map(|tally| tally.value.unwrap_or(0)));
+    }
+    let whole = truth.len() == layout.atoms() && truth.iter().all(|atom| *atom >= 0);
+    whole.then_some(truth).ok_or(Reason::Unsound)
+}
+
+/// Checks that every cell is the sum of its atoms.
+fn check_cells(layout: &Layout, state: &State, truth: &[i64]) -> Result<(), Reason> {
+    for sheet in state
+        .sheets
+        .iter()
+        .filter(|sheet| sheet.count.is_of_heads())
+    {
+        if sheet.tallies.len() != sheet.count.cells() {
+            return Err(Reason::Unsound);
+        }
+        for (cell, tally) in sheet.tallies.iter().enumerate() {
+            let form = layout.cell(&sheet.count, cell);
+            if form.and_then(|form| form.value(truth)) != Some(tally.value.unwrap_or(0)) {
+                return Err(Reason::Unsound);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the facts that hold. One that does not is no fact to a reader who is right; but tables
+/// that must agree, and persons who attended less often than they are, are an error in the records.
+fn true_facts(facts: Vec<Fact>, state: &State, truth: &[i64]) -> Result<Vec<Row>, Reason> {
+    let mut rows = Vec::with_capacity(facts.len());
+    for Fact { row, from } in facts {
+        match (row.admits(truth), from) {
+            (true, _) => rows.push(row),
+            (false, From::Agreement) => return Err(Reason::Unsound),
+            (false, From::Attended(measure)) if all_counted(state) => {
+                return Err(Reason::Contradiction(measure));
+            }
+            (false, _) => {}
+        }
+    }
+    Ok(rows)
+}
+
+/// Returns whether every attendance is known, so that fewer than persons is an error.
+fn all_counted(state: &State) -> bool {
+    let attended = |sheet: &&super::Sheet| sheet.count.measure == Measure::Attendances;
+    let mut tallies = state
+        .sheets
+        .iter()
+        .filter(attended)
+        .flat_map(|sheet| &sheet.tallies);
+    tallies.all(|tally| tally.uncounted == 0)
+}

@@ -1,0 +1,314 @@
+//! The true tables of a series, and of every period that hangs together with it, counted in one
+//! pass over the records.
+
+use std::collections::BTreeMap;
+
+use super::ReleaseError;
+use super::draft::Terms;
+use super::history::History;
+use super::sent::Marks;
+use crate::charter::policy::{Of, TableSpec};
+use crate::disclosure::tables::{Count, Layout, Sheet, State};
+use crate::model::{Axis, Dimension, Grain, Kind, Measure, Period, Series, Tally};
+use crate::record::tabulate::{Counting, TableRequest};
+use crate::record::{Book, each};
+
+/// The true tables of one series.
+pub(super) struct Sheets<'a> {
+    pub(super) series: Series,
+    pub(super) marks: Marks,
+    /// The plan's tables for the series, in order.
+    pub(super) tables: Vec<TrueTable<'a>>,
+    /// The personal ones, with those of other periods and plans, and the atoms under them.
+    pub(super) state: State,
+}
+
+/// A table of the plan.
+pub(super) struct TrueTable<'a> {
+    pub(super) spec: &'a TableSpec,
+    pub(super) axes: Vec<Axis>,
+    pub(super) tallies: Vec<Tally>,
+    /// What is counted, where it counts persons.
+    pub(super) personal: Option<Count>,
+}
+
+/// A personal table to be counted: what the plan calls it, what describes persons in it.
+struct Personal {
+    id: String,
+    attributes: Vec<Dimension>,
+    count: Count,
+    activities: Option<Activities>,
+}
+
+/// The tables everybody can read the activities behind a personal table's cells from.
+struct Activities {
+    own: Count,
+    joined: Option<Count>,
+    /// Where along its axes each cell of the personal table stands.
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Sheets<'a> {
+    pub(super) fn fill(
+        terms: &Terms<'a>,
+        series: Series,
+        book: &dyn Book,
+        history: &History<'_>,
+    ) -> Result<Self, ReleaseError> {
+        let specs: Vec<&TableSpec> = terms
+            .policy
+            .tables(series.kind, series.period.grain(), terms.size)
+            .collect();
+        let plan: Vec<(&TableSpec, Count)> = specs
+            .iter()
+            .map(|spec| (*spec, count_of(terms, spec, series.period)))
+            .collect();
+        let personal = personal(terms, series, history);
+        let mut wanted: Vec<Count> = plan.iter().map(|(_, count)| count.clone()).collect();
+        wanted.extend(personal.iter().map(|table| table.count.clone()));
+        for activities in personal
+            .iter()
+            .filter_map(|table| table.activities.as_ref())
+        {
+            wanted.push(activities.own.clone());
+            wanted.extend(activities.joined.clone());
+        }
+        // What cannot be laid out is withheld, and needs no atoms.
+        let layout = Layout::of(personal.iter().map(|table| &table.count));
+        let atoms = layout.map_or_else(|_| Vec::new(), |layout| layout.wants());
+        wanted.extend(atoms.iter().cloned());
+
+        let mut marks = Marks::default();
+        let counted = tabulate(terms, series, wanted, book, &mut marks)?;
+        let tallies = |count: &Count| counted.get(count).cloned().unwrap_or_default();
+        let tables = plan.into_iter().map(|(spec, count)| TrueTable {
+            spec,
+            axes: count.axes.clone(),
+            tallies: tallies(&count),
+            personal: spec.personal.then_some(count),
+        });
+        let tables = tables.collect();
+        let sheets = personal.into_iter().map(|table| table.sheet(&counted));
+        let state = State {
+            sheets: sheets.collect(),
+            atoms: atoms
+                .into_iter()
+                .map(|count| (count.clone(), tallies(&count)))
+                .collect(),
+        };
+        Ok(Self {
+            series,
+            marks,
+            tables,
+            state,
+        })
+    }
+
+    /// Returns the personal tables to be shown, in the plan's order.
+    pub(super) fn fresh(&self) -> Vec<Count> {
+        self.tables
+            .iter()
+            .filter_map(|table| table.personal.clone())
+            .collect()
+    }
+
+    /// Returns whether nothing of this kind is in the period's tables.
+    pub(super) fn is_blank(&self) -> bool {
+        let blank = |tally: &Tally| tally.activities == 0 && tally.value.unwrap_or(0) == 0;
+        self.tables
+            .iter()
+            .all(|table| table.tallies.iter().all(blank))
+    }
+}
+
+/// Counts everything in one pass.
+fn tabulate(
+    terms: &Terms<'_>,
+    series: Series,
+    mut wanted: Vec<Count>,
+    book: &dyn Book,
+    marks: &mut Marks,
+) -> Result<BTreeMap<Count, Vec<Tally>>, ReleaseError> {
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut countings: Vec<Counting<'_>> = wanted
+        .iter()
+        .map(|count| Counting::new(request(series.kind, count), terms.member))
+        .collect();
+    each(book, series.kind, &mut |record| {
+        marks.take(series, &record);
+        countings
+            .iter_mut()
+            .for_each(|counting| counting.add(&record));
+        Ok(())
+    })?;
+    let counted: Vec<Vec<Tally>> = countings.into_iter().map(Counting::finish).collect();
+    Ok(wanted.into_iter().zip(counted).collect())
+}
+
+fn request(kind: Kind, count: &Count) -> TableRequest<'_> {
+    TableRequest {
+        kind,
+        measure: count.measure,
+        axes: &count.axes,
+        period: count.period,
+        signers: count.signers,
+    }
+}
+
+fn count_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Count {
+    Count {
+        measure: spec.measure,
+        signers: spec.of.unwrap_or(Of::Organisations),
+        axes: terms.policy.axes(spec, terms.countries),
+        period,
+    }
+}
+
+/// Returns every personal table a release could be subtracted from: the plan's for the period, for
+/// the shorter ones in it and, where a longer one was shown, for those beside it; and whatever was
+/// shown of any of these.
+fn personal(terms: &Terms<'_>, series: Series, history: &History<'_>) -> Vec<Personal> {
+    let fy_month = terms.policy.fy_month();
+    let mut periods = vec![series.period];
+    for longer in history.longer() {
+        periods.push(longer);
+        periods.extend(longer.split(series.period.grain(), fy_month));
+    }
+    let shorter = |period: &Period| {
+        let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
+        shorter
+            .flat_map(|grain| period.split(*grain, fy_month))
+            .collect::<Vec<_>>()
+    };
+    let within: Vec<Period> = periods.iter().flat_map(shorter).collect();
+    periods.extend(within);
+    periods.sort_unstable();
+    periods.dedup();
+    // The period's own tables come first, and so each of them has the name the plan gives it.
+    periods.sort_by_key(|period| *period != series.period);
+
+    let mut tables: Vec<Personal> = Vec::new();
+    for period in periods {
+        let specs = terms.policy.tables(series.kind, period.grain(), terms.size);
+        for spec in specs.filter(|spec| spec.personal) {
+            let count = count_of(terms, spec, period);
+            add(
+                &mut tables,
+                terms,
+                series.kind,
+                &spec.id,
+                &spec.attributes,
+                count,
+            );
+        }
+    }
+    for said in history.said() {
+        let persons = said.count.dimensions().filter(|d| d.describes_persons());
+        let persons: Vec<Dimension> = persons.collect();
+        add(
+            &mut tables,
+            terms,
+            series.kind,
+            "",
+            &persons,
+            said.count.clone(),
+        );
+    }
+    tables
+}
+
+fn add(
+    tables: &mut Vec<Personal>,
+    terms: &Terms<'_>,
+    kind: Kind,
+    id: &str,
+    attributes: &[Dimension],
+    count: Count,
+) {
+    if tables.iter().any(|table| table.count == count) {
+        return;
+    }
+    tables.push(Personal {
+        id: id.to_owned(),
+        attributes: attributes.to_vec(),
+        activities: Activities::behind(terms, kind, &count),
+        count,
+    });
+}
+
+impl Personal {
+    fn sheet(self, counted: &BTreeMap<Count, Vec<Tally>>) -> Sheet {
+        let tallies = counted.get(&self.count).cloned().unwrap_or_default();
+        let activities = match &self.activities {
+            Some(activities) => activities.most(counted),
+            None => vec![None; tallies.len()],
+        };
+        Sheet {
+            id: self.id,
+            count: self.count,
+            attributes: self.attributes,
+            tallies,
+            activities,
+        }
+    }
+}
+
+impl Activities {
+    /// Finds the plan's tables of activities that speak of a personal table's cells: the one with
+    /// the same places, or else the total.
+    fn behind(terms: &Terms<'_>, kind: Kind, count: &Count) -> Option<Self> {
+        let grain = count.period.grain();
+        let places: Vec<Dimension> = count
+            .dimensions()
+            .filter(|d| !d.describes_persons())
+            .collect();
+        let find = |measure: Measure, by: &[Dimension]| {
+            let mut specs = terms.policy.tables(kind, grain, terms.size);
+            specs
+                .find(|spec| !spec.personal && spec.measure == measure && spec.by == by)
+                .map(|spec| count_of(terms, spec, count.period))
+        };
+        let own = find(Measure::Activities, &places).or_else(|| find(Measure::Activities, &[]))?;
+        let joined = find(Measure::ActivitiesJoined, &[]);
+        // A kind that is never led by another has nothing joined; any other may hide something.
+        if joined.is_none() && Measure::ActivitiesJoined.belongs_to(kind) {
+            return None;
+        }
+        let places = (0..count.cells())
+            .map(|cell| place(count, &own, cell))
+            .collect();
+        Some(Self {
+            own,
+            joined,
+            places,
+        })
+    }
+
+    fn most(&self, counted: &BTreeMap<Count, Vec<Tally>>) -> Vec<Option<u32>> {
+        let of = |count: &Count, at: usize| {
+            let value = counted.get(count)?.get(at)?.value?;
+            u32::try_from(value).ok()
+        };
+        let joined = match &self.joined {
+            Some(joined) => of(joined, 0),
+            None => Some(0),
+        };
+        let most = |place: &Option<usize>| of(&self.own, (*place)?)?.checked_add(joined?);
+        self.places.iter().map(most).collect()
+    }
+}
+
+/// Returns where a cell stands in a table with some of its axes.
+fn place(count: &Count, own: &Count, cell: usize) -> Option<usize> {
+    let codes = crate::model::table::codes_at(&count.axes, cell);
+    let found: Option<Vec<&str>> = own
+        .axes
+        .iter()
+        .map(|axis| {
+            let at = count.axes.iter().position(|other| other == axis)?;
+            Some(codes[at])
+        })
+        .collect();
+    crate::model::table::index_of(&own.axes, &found?)
+}
