@@ -1,24 +1,36 @@
-//! What may be shown of a table that counts persons: numbers in, numbers out.
+//! What may be shown of tables that count persons: numbers in, numbers out.
 //!
+//! - [`tables`]: tables over one set of atoms, what in them is sensitive, what may be shown.
 //! - [`Form`], [`Model`]: sums over atoms, and what an attacker knows of them.
-//! - [`protect`]: the rule that stops subtraction.
+//! - [`choose`]: which cells to hide so that no reader bounds a functional too tightly.
+//! - [`audit`]: whether a reader can, in the light of everything.
+//! - [`verify`]: the proof that none can, checked in whole numbers and without the solver.
+//! - [`bounds`]: what a reader can conclude of a form.
+//! - [`Solver`]: who solves the programs behind all this; it is never believed.
+//! - [`magnitude`]: amounts of few.
 //!
-//! It is one simple rule, and it fails closed, table by table. A split table with any cell below
-//! the floor is shown as its total only, as is one whose total is kept back. A total below the
-//! floor is a fixed interval. What would differ by less than the floor from something already
-//! shown, or from a measure beside it, is not shown anew. Everything it hides, it hides whatever
-//! the reason, so that a hidden cell does not speak.
+//! Everything fails closed: what is not proven is not shown.
 //!
 //! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4, for the threshold
 //! rule, secondary suppression and differencing.
 
+mod audit;
+mod bounds;
 mod form;
+pub mod magnitude;
 mod model;
-pub mod tables;
+mod moves;
+mod pool;
+mod solver;
 mod suppress;
-pub use suppress::{Limits, Microlp, Solver, bounds, magnitude};
-mod threshold;
+pub mod tables;
+mod verify;
 
+pub use audit::{Audit, Finding, Standing, audit};
+pub use bounds::bounds;
 pub use form::Form;
 pub use model::{Functional, Model, Row};
-pub use threshold::{Part, PersonalTable, Reason, Verdict, given_away, protect};
+pub use pool::Witnesses;
+pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};
+pub use suppress::{Choice, Chosen, Relaxed, Unproven, World, choose, model_of};
+pub use verify::{Certificate, Flaw, verify};

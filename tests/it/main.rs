@@ -1,6 +1,7 @@
 //! Everything that crosses rooms, as one binary: a module per capability.
 
 mod architecture;
+mod attacks;
 mod command;
 mod federation;
 mod listener;

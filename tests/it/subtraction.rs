@@ -198,7 +198,8 @@ impl Node {
                 leaf: String::new(),
                 has_payload: true,
                 series: Some(summary.summary.series.to_string()),
-                truths: summary.truths,
+                state: Some(summary.state),
+                proof: summary.proof,
                 marks: None,
             };
             let payload = SaltedPayload {

@@ -4,7 +4,7 @@ use super::count::{Count, Said, Sheet};
 use super::sensitive::Search;
 use super::why::Why;
 use super::world::World;
-use crate::disclosure::suppress::Choice;
+use crate::disclosure::Choice;
 use crate::model::{Cell, Figure, Measure, Tally};
 
 /// A cell of a table to be shown, as a choice to make.

@@ -12,8 +12,12 @@ use super::sensitive::Search;
 use super::why::{Reason, Why};
 use super::world::World;
 use crate::charter::policy::Floor;
-use crate::disclosure::suppress::{self, Chosen, choose};
-use crate::disclosure::{Form, Functional, Limits, Solver, bounds};
+use sha2::{Digest, Sha256};
+
+use crate::disclosure::{
+    self as engine, Choice, Chosen, Form, Functional, Limits, Model, Relaxed, Row, Solver, bounds,
+    choose, model_of,
+};
 use crate::model::{Cell, Figure};
 
 /// What is to be shown, of what, beside what.
@@ -166,11 +170,11 @@ impl<'a> Plan<'a> {
             worlds.push(World::of(state, case.said, case.floor, false)?);
         }
         let candidates = self.candidates(&worlds);
-        let choices: Vec<suppress::Choice> = candidates
+        let choices: Vec<Choice> = candidates
             .iter()
             .map(|candidate| candidate.choice.clone())
             .collect();
-        let asked: Vec<suppress::World> = worlds.iter().map(asked).collect();
+        let asked: Vec<engine::World> = worlds.iter().map(asked).collect();
         let proven = asked.iter().map(|world| world.functionals.len()).sum();
         let chosen = choose(
             &asked,
@@ -181,12 +185,11 @@ impl<'a> Plan<'a> {
             progress,
         )
         .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
-        if let Some((world, functional, why)) = chosen.unproven.first() {
-            let what = worlds
-                .get(*world)
-                .and_then(|world| world.sensitive.get(*functional))
-                .map_or_else(String::new, |sensitive| format!("{}: ", sensitive.why));
-            return Err(Reason::Unproven(format!("{what}{why}")));
+        if let Some(unproven) = chosen.unproven.first() {
+            return Err(Reason::Unproven(unproven.why.to_string()));
+        }
+        for relaxed in &chosen.relaxed {
+            self.check_relaxed(&asked[relaxed.world], relaxed)?;
         }
         let figures = self.figures(&asked[0], &choices, &chosen)?;
         let now = &worlds[0];
@@ -229,14 +232,44 @@ impl<'a> Plan<'a> {
         candidates
     }
 
+    /// Checks that a sum that cannot be kept as agreed was given away before: by public facts or
+    /// by what was published, not by what would be said of a hidden total now.
+    fn check_relaxed(&self, world: &engine::World, relaxed: &Relaxed) -> Result<(), Reason> {
+        let asked = &world.functionals[relaxed.functional];
+        let known = relaxed
+            .insider
+            .map_or(&[][..], |insider| &world.insiders[insider]);
+        let mut model = world.model.clone();
+        model.rows.extend(
+            known
+                .iter()
+                .map(|atom| Row::exactly(Form::atom(*atom), world.truth[*atom])),
+        );
+        let forms = [asked.form.without(|atom| known.contains(&atom))];
+        let left = bounds(&model, &forms, self.case.limits, self.case.solver)
+            .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        let too_much = left.first().is_none_or(|(lower, upper)| {
+            relaxed.at_most.is_some_and(|kept| kept > *lower)
+                || relaxed
+                    .at_least
+                    .is_some_and(|kept| upper.is_none_or(|upper| kept < upper))
+        });
+        match too_much {
+            true => Err(Reason::Unproven(
+                "what is said of its total gives it away".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Returns what a reader can conclude of every candidate: what the attacker's own program says.
     fn figures(
         &self,
-        now: &suppress::World,
-        choices: &[suppress::Choice],
+        now: &engine::World,
+        choices: &[Choice],
         chosen: &Chosen,
     ) -> Result<Vec<Figure>, Reason> {
-        let model = suppress::shown_model(now, 0, choices, &chosen.hidden);
+        let model = model_of(now, 0, choices, &chosen.hidden);
         let hidden = || {
             choices
                 .iter()
@@ -249,7 +282,7 @@ impl<'a> Plan<'a> {
         let found = bounds(&model, &forms, self.case.limits, self.case.solver)
             .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
         let mut found = found.into_iter();
-        let figure = |(choice, hidden): (&suppress::Choice, &bool)| {
+        let figure = |(choice, hidden): (&Choice, &bool)| {
             let form = choice.forms[0].as_ref();
             let truth = form.and_then(|form| form.value(&now.truth)).unwrap_or(0);
             if !hidden {
@@ -358,7 +391,7 @@ impl<'a> Plan<'a> {
         Protected {
             verdicts: verdicts.collect(),
             proven: attempt.map_or(0, |attempt| attempt.proven),
-            certificate: attempt.map_or([0; 32], |attempt| attempt.chosen.certificate),
+            certificate: attempt.map_or([0; 32], |attempt| certificate(&attempt.chosen)),
         }
     }
 
@@ -426,14 +459,30 @@ impl Attempt {
     }
 }
 
-fn asked(world: &World<'_>) -> suppress::World {
+/// Returns the hash of every table that proves something.
+fn certificate(chosen: &Chosen) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for witnesses in &chosen.witnesses {
+        for functional in 0.. {
+            let Some(certificate) = witnesses.certificate(functional) else {
+                break;
+            };
+            for atom in certificate.low.iter().chain(&certificate.high) {
+                hasher.update(atom.to_be_bytes());
+            }
+        }
+    }
+    hasher.finalize().into()
+}
+
+fn asked(world: &World<'_>) -> engine::World {
     let functionals: Vec<Functional> = world
         .sensitive
         .iter()
         .map(|sensitive| sensitive.functional.clone())
         .collect();
-    suppress::World {
-        model: crate::disclosure::Model {
+    engine::World {
+        model: Model {
             atoms: world.truth.len(),
             rows: world.rows.clone(),
         },

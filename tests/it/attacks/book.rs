@@ -1,0 +1,231 @@
+//! A small book of who attended what, counted the plain way, and a member who publishes from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil::charter::policy::{Floor, Of};
+use counterfoil::disclosure::tables::{
+    Case, Count, Layout, Protected, Said, Sheet, State, protect,
+};
+use counterfoil::disclosure::{Limits, Microlp, Solver};
+use counterfoil::model::dimension::{age2, gender3};
+use counterfoil::model::{Axis, Cell, Dimension, Figure, Measure, Period, Tally, table};
+
+/// One person at one activity, or as many nameless heads as are said.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    /// 0 for heads without names.
+    pub(crate) person: u32,
+    pub(crate) heads: i64,
+    pub(crate) activity: u32,
+    pub(crate) quarter: Period,
+    pub(crate) gender: &'static str,
+    pub(crate) band: &'static str,
+    pub(crate) country: &'static str,
+    pub(crate) completed: bool,
+}
+
+impl Default for Visit {
+    fn default() -> Self {
+        Self {
+            person: 0,
+            heads: 1,
+            activity: 1,
+            quarter: period("2018Q1"),
+            gender: "woman",
+            band: "20-24",
+            country: "TH",
+            completed: false,
+        }
+    }
+}
+
+pub(crate) fn period(text: &str) -> Period {
+    text.parse().expect("a period")
+}
+
+pub(crate) fn axis(dimension: Dimension, codes: &[&str]) -> Axis {
+    Axis {
+        dimension,
+        codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+    }
+}
+
+pub(crate) fn count(measure: Measure, axes: &[Axis], when: &str) -> Count {
+    Count {
+        measure,
+        signers: Of::Organisations,
+        axes: axes.to_vec(),
+        period: period(when),
+    }
+}
+
+impl Visit {
+    fn code(&self, dimension: Dimension) -> &str {
+        match dimension {
+            Dimension::Gender => self.gender,
+            Dimension::Gender3 => gender3(self.gender),
+            Dimension::AgeBand => self.band,
+            Dimension::Age2 => age2(self.band),
+            _ => self.country,
+        }
+    }
+
+    fn cell(&self, axes: &[Axis]) -> Option<usize> {
+        let code = |axis: &Axis| {
+            let code = self.code(axis.dimension);
+            let named = axis.codes.iter().find(|other| *other == code);
+            let other = || axis.codes.iter().find(|other| *other == "other");
+            named.or_else(other).cloned()
+        };
+        let codes: Option<Vec<String>> = axes.iter().map(code).collect();
+        let codes = codes?;
+        table::index_of(axes, &codes.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// Counts a table.
+pub(crate) fn tally(visits: &[Visit], count: &Count) -> Vec<Tally> {
+    let mut persons: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count.cells()];
+    let mut values = vec![0; count.cells()];
+    let mut crowds: Vec<BTreeMap<u32, i64>> = vec![BTreeMap::new(); count.cells()];
+    let mut activities: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count.cells()];
+    for visit in visits.iter().filter(|visit| count.period.covers(visit.quarter)) {
+        let Some(cell) = visit.cell(&count.axes) else { continue };
+        activities[cell].insert(visit.activity);
+        let counts = count.measure != Measure::Completions || visit.completed;
+        if !counts {
+            continue;
+        }
+        if visit.person == 0 {
+            *crowds[cell].entry(visit.activity).or_default() += visit.heads;
+        }
+        let new = visit.person == 0 || persons[cell].insert(visit.person);
+        if new || count.measure != Measure::People {
+            values[cell] += visit.heads;
+        }
+    }
+    (0..count.cells())
+        .map(|cell| {
+            let crowd = crowds[cell].values().copied().max().unwrap_or(0);
+            Tally {
+                value: Some(values[cell]),
+                contributors: (persons[cell].len() as u64).max(crowd.unsigned_abs()),
+                activities: u32::try_from(activities[cell].len()).expect("few"),
+                ..Tally::default()
+            }
+        })
+        .collect()
+}
+
+/// How many activities there are at most behind each cell, as everybody can read it.
+fn activities(visits: &[Visit], count: &Count) -> Vec<Option<u32>> {
+    let places: Vec<usize> = (0..count.axes.len())
+        .filter(|axis| !count.axes[*axis].dimension.describes_persons())
+        .collect();
+    (0..count.cells())
+        .map(|cell| {
+            let codes = table::codes_at(&count.axes, cell);
+            let held: BTreeSet<u32> = visits
+                .iter()
+                .filter(|visit| count.period.covers(visit.quarter))
+                .filter(|visit| places.iter().all(|at| visit.code(Dimension::Country) == codes[*at]))
+                .map(|visit| visit.activity)
+                .collect();
+            u32::try_from(held.len()).ok()
+        })
+        .collect()
+}
+
+/// A member that publishes from such a book and remembers what it said.
+pub(crate) struct Member {
+    pub(crate) floor: Floor,
+    pub(crate) key: [u8; 32],
+    pub(crate) visits: Vec<Visit>,
+    /// Every table ever planned.
+    pub(crate) plan: Vec<Count>,
+    pub(crate) said: Vec<Said>,
+    pub(crate) past: Vec<State>,
+    /// What was so at each release.
+    pub(crate) books: Vec<Vec<Visit>>,
+}
+
+impl Member {
+    pub(crate) fn new(floor: u32, visits: Vec<Visit>, plan: Vec<Count>) -> Self {
+        Self {
+            floor: Floor {
+                min_cell: floor,
+                hide_existence: true,
+            },
+            key: [7; 32],
+            visits,
+            plan,
+            said: Vec::new(),
+            past: Vec::new(),
+            books: Vec::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        state(&self.visits, &self.plan)
+    }
+
+    /// Drafts the tables of a period.
+    pub(crate) fn draft(&self, when: &str, solver: &dyn Solver) -> (Vec<Count>, Protected) {
+        let fresh: Vec<Count> =
+            self.plan.iter().filter(|count| count.period == period(when)).cloned().collect();
+        let now = self.state();
+        let past: Vec<State> =
+            self.past.iter().filter(|past| !past.is_within(&now)).cloned().collect();
+        let case = Case {
+            floor: &self.floor,
+            key: &self.key,
+            now: &now,
+            fresh: &fresh,
+            said: &self.said,
+            past: &past,
+            limits: &Limits::default(),
+            solver,
+        };
+        let protected = protect(&case, &mut |_, _| {});
+        (fresh, protected)
+    }
+
+    /// Publishes the tables of a period, and returns what is shown of each.
+    pub(crate) fn publish(&mut self, when: &str) -> Vec<Vec<Figure>> {
+        let (fresh, protected) = self.draft(when, &Microlp);
+        let mut shown = Vec::new();
+        for (count, verdict) in fresh.into_iter().zip(protected.verdicts) {
+            shown.push(figures(&verdict.cells));
+            self.said.push(Said {
+                count,
+                cells: verdict.cells,
+            });
+        }
+        self.past.push(self.state());
+        self.books.push(self.visits.clone());
+        shown
+    }
+}
+
+pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
+    let layout = Layout::of(plan.iter()).expect("tables that fit together");
+    let sheet = |count: &Count| Sheet {
+        id: String::new(),
+        attributes: count.dimensions().filter(|d| d.describes_persons()).collect(),
+        tallies: tally(visits, count),
+        activities: activities(visits, count),
+        count: count.clone(),
+    };
+    State {
+        sheets: plan.iter().map(sheet).collect(),
+        atoms: layout
+            .wants()
+            .into_iter()
+            .map(|count| (count.clone(), tally(visits, &count)))
+            .collect(),
+    }
+}
+
+pub(crate) fn figures(cells: &[Cell]) -> Vec<Figure> {
+    cells.iter().map(|cell| cell.figure).collect()
+}

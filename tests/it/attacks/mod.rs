@@ -1,0 +1,7 @@
+//! Attackers with everything that was ever published.
+//!
+//! - `book`: who attended what, and a member who publishes from it.
+//! - `catalogue`: attacks from the literature, with their numbers.
+
+mod book;
+mod catalogue;
