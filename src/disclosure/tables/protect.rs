@@ -11,14 +11,14 @@ use super::count::{Count, Said, Sheet, State};
 use super::sensitive::Search;
 use super::why::{Reason, Why};
 use super::world::World;
-use crate::charter::policy::Floor;
+use crate::charter::policy::{Floor, Of};
 use sha2::{Digest, Sha256};
 
 use crate::disclosure::{
     self as engine, Choice, Chosen, Form, Functional, Limits, Model, Relaxed, Row, Solver, bounds,
     choose, model_of,
 };
-use crate::model::{Cell, Figure};
+use crate::model::{Cell, Figure, Measure, Tally};
 
 /// What is to be shown, of what, beside what.
 #[derive(Clone, Copy)]
@@ -108,6 +108,9 @@ enum Standing {
 struct Plan<'a> {
     case: &'a Case<'a>,
     sheets: Vec<&'a Sheet>,
+    /// Tables of shorter periods that are to be shown one day.
+    ahead: Vec<&'a Sheet>,
+    looks_ahead: bool,
     standing: Vec<Standing>,
     /// What is said of totals that are hidden and nothing bounds.
     brackets: Vec<Option<(i64, i64)>>,
@@ -133,26 +136,81 @@ impl<'a> Plan<'a> {
         let sheets: Vec<&Sheet> = case
             .fresh
             .iter()
-            .filter_map(|c| case.now.sheet(c))
+            .filter_map(|count| case.now.sheet(count))
             .collect();
-        let mut standing = vec![Standing::Open; sheets.len()];
-        for (sheet, standing) in sheets.iter().zip(&mut standing) {
+        let mut plan = Self {
+            case,
+            ahead: ahead(case, &sheets),
+            looks_ahead: true,
+            brackets: vec![None; sheets.len()],
+            standing: vec![Standing::Open; sheets.len()],
+            sheets,
+            says_small: true,
+            says_brackets: true,
+        };
+        plan.judge_amounts();
+        plan.hold_changed();
+        plan
+    }
+
+    fn judge_amounts(&mut self) {
+        for (sheet, standing) in self.sheets.iter().zip(&mut self.standing) {
             if !sheet.count.is_of_heads() {
-                *standing = match amounts::judge(sheet, case.now, case.said) {
+                *standing = match amounts::judge(sheet, self.case.now, self.case.said) {
                     None => Standing::Plain,
                     Some(Reason::SmallChange) => Standing::Held,
                     Some(reason) => Standing::Withheld(reason),
                 };
             }
         }
-        Self {
-            case,
-            brackets: vec![None; sheets.len()],
-            standing,
-            sheets,
-            says_small: true,
-            says_brackets: true,
+    }
+
+    /// Holds every measure with a cell that would be shown, and would tell that it changed by
+    /// little from what was said of it. What would be shown decides, and what was: being held
+    /// tells nothing of what an interval hides.
+    fn hold_changed(&mut self) {
+        let k = i64::from(self.case.floor.min_cell);
+        let lower = i64::from(!self.case.floor.hide_existence);
+        let mut measures = Vec::new();
+        for table in self.open() {
+            let sheet = self.sheets[table];
+            let total = sheet.count.is_total();
+            for said in self
+                .case
+                .said
+                .iter()
+                .filter(|said| said.count == sheet.count)
+            {
+                let cells = sheet.tallies.iter().zip(&said.cells);
+                let near = cells.into_iter().any(|(tally, cell)| {
+                    let Some(value) = tally.value else {
+                        return false;
+                    };
+                    let figure = match weak_figure(tally, self.case.floor, value) {
+                        Some(upper) => Figure::Interval { lower, upper },
+                        None => Figure::Exact(value),
+                    };
+                    // A cell of a split that was hidden goes on being hidden instead.
+                    (total || cell.figure.value().is_some()) && is_near(figure, cell.figure, k)
+                });
+                if near {
+                    measures.push(measure_of(&sheet.count));
+                }
+            }
         }
+        self.hold(&measures);
+    }
+
+    /// Holds every open table of some measures; returns whether there was any.
+    fn hold(&mut self, measures: &[(Measure, Of)]) -> bool {
+        let tables: Vec<usize> = self
+            .open()
+            .filter(|table| measures.contains(&measure_of(&self.sheets[*table].count)))
+            .collect();
+        for table in &tables {
+            self.standing[*table] = Standing::Held;
+        }
+        !tables.is_empty()
     }
 
     fn is_open(&self, table: usize) -> bool {
@@ -191,7 +249,11 @@ impl<'a> Plan<'a> {
         for relaxed in &chosen.relaxed {
             self.check_relaxed(&asked[relaxed.world], relaxed)?;
         }
-        let figures = self.figures(&asked[0], &choices, &chosen)?;
+        let fresh = candidates
+            .iter()
+            .filter(|c| c.table < self.sheets.len())
+            .count();
+        let figures = self.figures(&asked[0], &choices[..fresh], &chosen.hidden[..fresh])?;
         let now = &worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
@@ -227,7 +289,14 @@ impl<'a> Plan<'a> {
         for candidate in &mut candidates {
             let said = &mut candidate.choice.hidden_as;
             *said = said.filter(|_| self.says_small);
-            *said = said.or_else(|| self.brackets[candidate.table].filter(|_| candidate.cell == 0));
+            *said = said.or(self.brackets[candidate.table]);
+        }
+        for (nth, sheet) in self.ahead.iter().enumerate().filter(|_| self.looks_ahead) {
+            let mut later = choices.of(self.sheets.len() + nth, sheet);
+            for candidate in &mut later {
+                candidate.choice.cost *= LATER;
+            }
+            candidates.append(&mut later);
         }
         candidates
     }
@@ -267,16 +336,11 @@ impl<'a> Plan<'a> {
         &self,
         now: &engine::World,
         choices: &[Choice],
-        chosen: &Chosen,
+        hidden: &[bool],
     ) -> Result<Vec<Figure>, Reason> {
-        let model = model_of(now, 0, choices, &chosen.hidden);
-        let hidden = || {
-            choices
-                .iter()
-                .zip(&chosen.hidden)
-                .filter(|(_, hidden)| **hidden)
-        };
-        let forms: Vec<Form> = hidden()
+        let model = model_of(now, 0, choices, hidden);
+        let unseen = || choices.iter().zip(hidden).filter(|(_, hidden)| **hidden);
+        let forms: Vec<Form> = unseen()
             .filter_map(|(choice, _)| choice.forms[0].clone())
             .collect();
         let found = bounds(&model, &forms, self.case.limits, self.case.solver)
@@ -297,39 +361,23 @@ impl<'a> Plan<'a> {
                 _ => Figure::Absent,
             }
         };
-        Ok(choices.iter().zip(&chosen.hidden).map(figure).collect())
+        Ok(choices.iter().zip(hidden).map(figure).collect())
     }
 
     /// Holds every measure a table of which would differ by little from what was said of it.
     fn hold_near(&mut self, attempt: &Attempt) -> bool {
         let k = i64::from(self.case.floor.min_cell);
         let near = |(candidate, figure): (&Candidate, &Figure)| {
-            let count = &self.sheets[candidate.table].count;
+            let count = &self.sheets.get(candidate.table)?.count;
             let before = self.case.said.iter().filter(|said| said.count == *count);
             let mut before = before.filter_map(|said| said.cells.get(candidate.cell));
             before
                 .any(|cell| is_near(*figure, cell.figure, k))
-                .then_some((count.measure, count.signers))
+                .then_some(measure_of(count))
         };
-        let mut measures: Vec<_> = attempt
-            .candidates
-            .iter()
-            .zip(&attempt.figures)
-            .filter_map(near)
-            .collect();
-        measures.sort_unstable();
-        measures.dedup();
-        let tables: Vec<usize> = self
-            .open()
-            .filter(|table| {
-                let count = &self.sheets[*table].count;
-                measures.contains(&(count.measure, count.signers))
-            })
-            .collect();
-        for table in &tables {
-            self.standing[*table] = Standing::Held;
-        }
-        !tables.is_empty()
+        let choices = attempt.candidates.iter().zip(&attempt.figures);
+        let measures: Vec<_> = choices.filter_map(near).collect();
+        self.hold(&measures)
     }
 
     /// Says of hidden totals that nothing bounds that they are below a coarse step.
@@ -355,6 +403,9 @@ impl<'a> Plan<'a> {
 
     /// Gives up the least that is left to give up; returns whether there was anything.
     fn step_back(&mut self, reason: &Reason) -> bool {
+        if self.open().next().is_none() {
+            return false;
+        }
         if self.says_brackets && self.brackets.iter().any(Option::is_some) {
             self.brackets.fill(None);
             self.says_brackets = false;
@@ -492,7 +543,7 @@ fn asked(world: &World<'_>) -> engine::World {
     }
 }
 
-const fn cell(figure: Figure, tally: &crate::model::Tally) -> Cell {
+const fn cell(figure: Figure, tally: &Tally) -> Cell {
     Cell {
         figure,
         uncounted: tally.uncounted,
@@ -500,7 +551,7 @@ const fn cell(figure: Figure, tally: &crate::model::Tally) -> Cell {
 }
 
 fn plain(sheet: &Sheet) -> Verdict {
-    let figure = |tally: &crate::model::Tally| tally.value.map_or(Figure::Absent, Figure::Exact);
+    let figure = |tally: &Tally| tally.value.map_or(Figure::Absent, Figure::Exact);
     let cells = sheet.tallies.iter().map(|tally| cell(figure(tally), tally));
     Verdict {
         cells: cells.collect(),
@@ -509,6 +560,39 @@ fn plain(sheet: &Sheet) -> Verdict {
         held: false,
     }
 }
+
+/// Returns the tables of shorter periods within those to be shown that the plan has and nothing
+/// was said of yet.
+fn ahead<'a>(case: &Case<'a>, sheets: &[&Sheet]) -> Vec<&'a Sheet> {
+    let within = |count: &Count| {
+        let mut periods = sheets.iter().map(|sheet| sheet.count.period);
+        periods.any(|period| period != count.period && period.covers(count.period))
+    };
+    let later = case.now.sheets.iter().filter(|sheet| {
+        !sheet.id.is_empty()
+            && sheet.count.is_of_heads()
+            && within(&sheet.count)
+            && !case.said.iter().any(|said| said.count == sheet.count)
+    });
+    later.collect()
+}
+
+/// Returns the largest value that would be said of a total that is too small to be shown.
+fn weak_figure(tally: &Tally, floor: &Floor, value: i64) -> Option<i64> {
+    let k = i64::from(floor.min_cell);
+    let is_weak = match value {
+        0 => floor.hide_existence && tally.activities > 0,
+        value => value < k || tally.contributors < u64::from(floor.min_cell),
+    };
+    is_weak.then(|| step_above(value, k) - 1)
+}
+
+const fn measure_of(count: &Count) -> (Measure, Of) {
+    (count.measure, count.signers)
+}
+
+/// How much dearer it is to hide what is to be shown later.
+const LATER: f64 = 1000.0;
 
 /// Returns the floor, doubled until it lies above a value.
 fn step_above(value: i64, k: i64) -> i64 {

@@ -89,8 +89,13 @@ pub(crate) fn tally(visits: &[Visit], count: &Count) -> Vec<Tally> {
     let mut values = vec![0; count.cells()];
     let mut crowds: Vec<BTreeMap<u32, i64>> = vec![BTreeMap::new(); count.cells()];
     let mut activities: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count.cells()];
-    for visit in visits.iter().filter(|visit| count.period.covers(visit.quarter)) {
-        let Some(cell) = visit.cell(&count.axes) else { continue };
+    for visit in visits
+        .iter()
+        .filter(|visit| count.period.covers(visit.quarter))
+    {
+        let Some(cell) = visit.cell(&count.axes) else {
+            continue;
+        };
         activities[cell].insert(visit.activity);
         let counts = count.measure != Measure::Completions || visit.completed;
         if !counts {
@@ -128,7 +133,11 @@ fn activities(visits: &[Visit], count: &Count) -> Vec<Option<u32>> {
             let held: BTreeSet<u32> = visits
                 .iter()
                 .filter(|visit| count.period.covers(visit.quarter))
-                .filter(|visit| places.iter().all(|at| visit.code(Dimension::Country) == codes[*at]))
+                .filter(|visit| {
+                    places
+                        .iter()
+                        .all(|at| visit.code(Dimension::Country) == codes[*at])
+                })
                 .map(|visit| visit.activity)
                 .collect();
             u32::try_from(held.len()).ok()
@@ -171,11 +180,19 @@ impl Member {
 
     /// Drafts the tables of a period.
     pub(crate) fn draft(&self, when: &str, solver: &dyn Solver) -> (Vec<Count>, Protected) {
-        let fresh: Vec<Count> =
-            self.plan.iter().filter(|count| count.period == period(when)).cloned().collect();
+        let fresh: Vec<Count> = self
+            .plan
+            .iter()
+            .filter(|count| count.period == period(when))
+            .cloned()
+            .collect();
         let now = self.state();
-        let past: Vec<State> =
-            self.past.iter().filter(|past| !past.is_within(&now)).cloned().collect();
+        let past: Vec<State> = self
+            .past
+            .iter()
+            .filter(|past| !past.is_within(&now))
+            .cloned()
+            .collect();
         let case = Case {
             floor: &self.floor,
             key: &self.key,
@@ -210,8 +227,11 @@ impl Member {
 pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
     let layout = Layout::of(plan.iter()).expect("tables that fit together");
     let sheet = |count: &Count| Sheet {
-        id: String::new(),
-        attributes: count.dimensions().filter(|d| d.describes_persons()).collect(),
+        id: "planned".to_owned(),
+        attributes: count
+            .dimensions()
+            .filter(|d| d.describes_persons())
+            .collect(),
         tallies: tally(visits, count),
         activities: activities(visits, count),
         count: count.clone(),
