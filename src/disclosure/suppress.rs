@@ -1,0 +1,557 @@
+//! Secondary suppression: which cells are hidden so that no reader gives anybody away.
+//!
+//! Every functional must keep a table on which it is low and one on which it is high. Where the
+//! cells shown admit none, the cheapest way to move the truth there is looked for, and every shown
+//! cell that it changes is hidden. The table at its end is then a witness. Hiding more never takes
+//! a witness away, so one pass over all worlds and readers is enough. A sweep then shows again
+//! what need not have been hidden.
+//!
+//! What cannot be had even with everything hidden was given away before, by public facts or by
+//! what was published: such a bound is relaxed to what is left, and said to be.
+//!
+//! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4; Kelly, Golden and
+//! Assad, "Cell suppression: disclosure protection for sensitive tabular data" (1992).
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
+use super::moves::{Moves, Soft, Step};
+use super::pool::{Need, Pool, Side, change, moved};
+use super::solver::{Failure, Limits, Solver, Trouble};
+use super::{Form, Functional, Model, Row, Witnesses};
+
+/// One state of the truth, with everything a reader could combine in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// What holds whatever is chosen: public facts and what was published.
+    pub model: Model,
+    /// The true value of every atom.
+    pub truth: Vec<i64>,
+    /// What nobody may bound too tightly.
+    pub functionals: Vec<Functional>,
+    /// Atoms whose true value an insider knows; each is a reader of their own.
+    pub insiders: Vec<Vec<usize>>,
+}
+
+/// A cell that would be shown exactly, if that gives nobody away.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// What it is in each world where its value is true.
+    pub forms: Vec<Option<Form>>,
+    /// What hiding it costs, for each unit that must be hidden; above 0.
+    pub cost: f64,
+    /// Whether it is hidden whatever else is.
+    pub must_hide: bool,
+    /// The bounds that are shown of it when it is hidden, if any.
+    pub hidden_as: Option<(i64, i64)>,
+}
+
+/// What was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// For each choice, whether it is hidden.
+    pub hidden: Vec<bool>,
+    /// For each world, the tables that prove its functionals.
+    pub witnesses: Vec<Witnesses>,
+    /// What could not be kept as asked, whatever is hidden.
+    pub relaxed: Vec<Relaxed>,
+    /// What is not proven: nothing of these worlds may be shown as chosen.
+    pub unproven: Vec<Unproven>,
+}
+
+/// A functional that was given away before, and is held to what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relaxed {
+    /// Which world.
+    pub world: usize,
+    /// Which functional of it.
+    pub functional: usize,
+    /// The insider who can tell, if nobody else can.
+    pub insider: Option<usize>,
+    /// The smallest value a reader finds possible, where that side was relaxed.
+    pub at_most: Option<i64>,
+    /// The largest value a reader finds possible, where that side was relaxed.
+    pub at_least: Option<i64>,
+}
+
+/// A functional that is not proven to be protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// Which world.
+    pub world: usize,
+    /// Which functional of it.
+    pub functional: usize,
+    /// The insider it is not protected from, if it is from everybody else.
+    pub insider: Option<usize>,
+    /// Why.
+    pub why: Trouble,
+}
+
+/// Returns what a reader knows of a world under a choice.
+pub fn model_of(world: &World, at: usize, choices: &[Choice], hidden: &[bool]) -> Model {
+    let mut model = world.model.clone();
+    for (choice, hidden) in choices.iter().zip(hidden) {
+        let Some(Some(form)) = choice.forms.get(at) else {
+            continue;
+        };
+        let row = match (hidden, choice.hidden_as) {
+            (false, _) => form
+                .value(&world.truth)
+                .map(|value| Row::exactly(form.clone(), value)),
+            (true, Some((lower, upper))) => {
+                Some(Row::between(form.clone(), Some(lower), Some(upper)))
+            }
+            (true, None) => None,
+        };
+        model.rows.extend(row);
+    }
+    model
+}
+
+/// Chooses which cells to hide so that every functional of every world is proven to be protected.
+///
+/// `progress` is told how much of how much is done. Ties are broken by `tie_break`, so that what
+/// is hidden tells no reader in which order it was chosen. Trouble with the solver is reported in
+/// [`Chosen::unproven`]: it never counts as protection.
+///
+/// # Errors
+/// [`Trouble::Untrue`] or [`Trouble::Misfit`] where the worlds and choices do not fit together.
+pub fn choose(
+    worlds: &[World],
+    choices: &[Choice],
+    tie_break: &[u8; 32],
+    limits: &Limits,
+    solver: &dyn Solver,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Chosen, Trouble> {
+    let search = Search::new(solver, *limits);
+    let mut plan = Plan::new(worlds, choices, tie_break, search)?;
+    plan.protect_all(progress);
+    plan.show_again();
+    Ok(plan.finish())
+}
+
+/// What is hidden so far, and what is proven of it.
+struct Plan<'a> {
+    worlds: &'a [World],
+    choices: &'a [Choice],
+    /// What hiding each choice costs, ties broken.
+    costs: Vec<f64>,
+    hidden: Vec<bool>,
+    pools: Vec<Pool>,
+    search: Search<'a>,
+    relaxed: Vec<Relaxed>,
+    unproven: BTreeMap<(usize, Need), Trouble>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(
+        worlds: &'a [World],
+        choices: &'a [Choice],
+        tie_break: &[u8; 32],
+        search: Search<'a>,
+    ) -> Result<Self, Trouble> {
+        let mut pools = Vec::new();
+        for (at, world) in worlds.iter().enumerate() {
+            let forms = choices
+                .iter()
+                .filter_map(|choice| choice.forms.get(at)?.as_ref());
+            if forms
+                .into_iter()
+                .any(|form| form.value(&world.truth).is_none())
+            {
+                return Err(Trouble::Misfit);
+            }
+            let model = model_of(world, at, choices, &vec![true; choices.len()]);
+            check_truth(&model, &world.truth)?;
+            let pool = Pool::new(&world.truth, &world.functionals, &world.insiders);
+            pools.push(pool.ok_or(Trouble::Misfit)?);
+        }
+        let cost = |(at, choice): (usize, &Choice)| choice.cost * (1.0 + tie(tie_break, at));
+        Ok(Self {
+            worlds,
+            choices,
+            costs: choices.iter().enumerate().map(cost).collect(),
+            hidden: choices.iter().map(|choice| choice.must_hide).collect(),
+            pools,
+            search,
+            relaxed: Vec::new(),
+            unproven: BTreeMap::new(),
+        })
+    }
+
+    fn model(&self, world: usize, hidden: &[bool]) -> Model {
+        model_of(&self.worlds[world], world, self.choices, hidden)
+    }
+
+    fn base(&self, model: &Model, world: usize, run: usize) -> Base {
+        let pool = &self.pools[world];
+        self.search.base(model, pool.truth(), pool.known(run))
+    }
+
+    fn protect_all(&mut self, progress: &mut dyn FnMut(usize, usize)) {
+        let all: usize = self.pools.iter().map(Pool::len).sum();
+        let mut done = 0;
+        for world in 0..self.worlds.len() {
+            self.protect(world, &mut |part| progress(done + part, all));
+            done += self.pools[world].len();
+        }
+        progress(all, all);
+    }
+
+    fn protect(&mut self, world: usize, progress: &mut dyn FnMut(usize)) {
+        // The program is built anew for each reader, and whenever something more was hidden.
+        let mut current: Option<(usize, Model, Base)> = None;
+        for (at, need) in self.pools[world].needs().enumerate() {
+            if self.pools[world].is_proven(need) {
+                continue;
+            }
+            progress(at);
+            if current.as_ref().is_none_or(|(run, ..)| *run != need.run) {
+                let model = self.model(world, &self.hidden);
+                let base = self.base(&model, world, need.run);
+                current = Some((need.run, model, base));
+            }
+            let Some((_, model, base)) = &current else {
+                continue;
+            };
+            match self.search.table(model, base, &self.pools[world], need) {
+                Ok(step) => {
+                    self.pools[world].add(step);
+                }
+                Err(Failure::Infeasible) => {
+                    current = None;
+                    self.hide(world, need);
+                }
+                Err(failure) => {
+                    self.unproven.insert((world, need), trouble(failure));
+                }
+            }
+        }
+    }
+
+    /// Hides what must be hidden for a need to be met, or relaxes the need once.
+    fn hide(&mut self, world: usize, need: Need) {
+        let everything = self.model(world, &vec![true; self.choices.len()]);
+        let mut found = self.cheapest(world, need, &everything);
+        if found == Err(Failure::Infeasible) {
+            found = self.relax(world, need, &everything).and_then(|()| {
+                if self.pools[world].is_proven(need) {
+                    return Ok(Step::new());
+                }
+                self.cheapest(world, need, &everything)
+            });
+        }
+        match found {
+            Ok(step) => {
+                for at in 0..self.choices.len() {
+                    let form = self.form(at, world);
+                    self.hidden[at] |= form.is_some_and(|form| change(form, &step) != 0);
+                }
+                self.pools[world].add(step);
+            }
+            Err(failure) => {
+                self.unproven.insert((world, need), trouble(failure));
+            }
+        }
+    }
+
+    fn form(&self, choice: usize, world: usize) -> Option<&'a Form> {
+        self.choices[choice].forms.get(world)?.as_ref()
+    }
+
+    /// Returns the cheapest step from the truth that meets a need, in what is shown that it
+    /// changes.
+    fn cheapest(&self, world: usize, need: Need, everything: &Model) -> Result<Step, Failure> {
+        let pool = &self.pools[world];
+        let soft: Vec<Soft<'_>> = (0..self.choices.len())
+            .filter(|at| !self.hidden[*at])
+            .filter_map(|at| {
+                Some(Soft {
+                    form: self.form(at, world)?,
+                    cost: self.costs[at],
+                })
+            })
+            .collect();
+        let moves = Moves::new(everything, pool.truth(), pool.known(need.run), &soft)?;
+        let line = line_of(&moves, pool, need).ok_or(Failure::Infeasible)?;
+        let mut program = moves.program.clone();
+        program.lines.push(line.clone());
+        let values = self.search.solve(&program)?.values();
+        if let Some(step) = whole_step(everything, &moves, &values, pool, need)? {
+            return Ok(step);
+        }
+        self.search
+            .whole_table(everything, &moves, line, pool, need, NEARLY)
+    }
+
+    /// Relaxes a need to the least, or the most, that is possible with everything hidden.
+    fn relax(&mut self, world: usize, need: Need, everything: &Model) -> Result<(), Failure> {
+        let pool = &self.pools[world];
+        let asked = pool.bound(need).ok_or(Trouble::Contradiction)?;
+        let left = self.extreme(pool, need, everything)?;
+        let is_looser = match need.side {
+            Side::Low => left > asked,
+            Side::High => left < asked,
+        };
+        if !is_looser {
+            return Err(Trouble::Contradiction.into());
+        }
+        self.pools[world].relax(need, left);
+        self.relaxed.push(Relaxed {
+            world,
+            functional: need.functional,
+            insider: need.run.checked_sub(1),
+            at_most: (need.side == Side::Low).then_some(left),
+            at_least: (need.side == Side::High).then_some(left),
+        });
+        Ok(())
+    }
+
+    /// Returns the smallest or largest value of a need's form in whole tables.
+    fn extreme(&self, pool: &Pool, need: Need, model: &Model) -> Result<i64, Failure> {
+        let mut moves = Moves::new(model, pool.truth(), pool.known(need.run), &[])?;
+        let sign = if need.side == Side::Low { 1.0 } else { -1.0 };
+        for column in &mut moves.program.columns {
+            column.cost = 0.0;
+        }
+        for (column, times) in moves.terms(pool.form(need)) {
+            moves.program.columns[column].cost = sign * times;
+        }
+        for whole in [None, Some(0.0)] {
+            moves.program.whole = whole;
+            let solved = self.search.solve(&moves.program)?;
+            if !solved.is_best() {
+                return Err(Trouble::Timeout.into());
+            }
+            let (step, is_whole) = moves.step(&solved.values(), 1.0)?;
+            let table = moved(pool.truth(), &step);
+            if is_whole && model.admits(&table) {
+                let value = pool.form(need).value(&table);
+                return value.ok_or_else(|| Trouble::Misfit.into());
+            }
+        }
+        Err(Trouble::WrongTable.into())
+    }
+
+    /// Shows again, dearest first, what everything stays proven without.
+    fn show_again(&mut self) {
+        let mut hidden: Vec<usize> = (0..self.choices.len())
+            .filter(|at| self.hidden[*at] && !self.choices[*at].must_hide)
+            .collect();
+        hidden.sort_by(|one, other| self.costs[*other].total_cmp(&self.costs[*one]));
+        self.search.allow_as_many_again();
+        for choice in hidden {
+            let mut shown = self.hidden.clone();
+            shown[choice] = false;
+            let worlds: Vec<usize> = (0..self.worlds.len())
+                .filter(|world| self.form(choice, *world).is_some())
+                .collect();
+            let mut pools = Vec::new();
+            for world in worlds {
+                match self.without(world, choice, &shown) {
+                    Some(pool) => pools.push((world, pool)),
+                    None => break,
+                }
+            }
+            let needed = (0..self.worlds.len()).filter(|w| self.form(choice, *w).is_some());
+            if pools.len() == needed.count() {
+                for (world, pool) in pools {
+                    self.pools[world] = pool;
+                }
+                self.hidden = shown;
+            }
+        }
+    }
+
+    /// Returns what proves a world once a choice is shown again, or `None` if something would no
+    /// longer be proven.
+    fn without(&self, world: usize, choice: usize, shown: &[bool]) -> Option<Pool> {
+        let form = self.form(choice, world)?;
+        let mut pool = self.pools[world].clone();
+        let lost = pool.retire(|step| change(form, step) != 0);
+        let model = self.model(world, shown);
+        let mut base: Option<(usize, Base)> = None;
+        for need in lost {
+            if pool.is_proven(need) {
+                continue;
+            }
+            if base.as_ref().is_none_or(|(run, _)| *run != need.run) {
+                base = Some((need.run, self.base(&model, world, need.run)));
+            }
+            let (_, base) = base.as_ref()?;
+            pool.add(self.search.table(&model, base, &pool, need).ok()?);
+        }
+        Some(pool)
+    }
+
+    /// Verifies everything, and says what is not proven.
+    fn finish(mut self) -> Chosen {
+        for world in 0..self.worlds.len() {
+            let model = self.model(world, &self.hidden);
+            for need in self.pools[world].confirm(&model) {
+                self.unproven.insert((world, need), Trouble::WrongTable);
+            }
+        }
+        let pools = &self.pools;
+        self.unproven
+            .retain(|(world, need), _| !pools[*world].is_proven(*need));
+        let unproven = self.unproven.iter().map(|((world, need), why)| Unproven {
+            world: *world,
+            functional: need.functional,
+            insider: need.run.checked_sub(1),
+            why: why.clone(),
+        });
+        Chosen {
+            witnesses: pools.iter().map(Pool::witnesses).collect(),
+            unproven: unproven.collect(),
+            hidden: self.hidden,
+            relaxed: self.relaxed,
+        }
+    }
+}
+
+/// How far from the cheapest what is hidden may be where it takes whole numbers to find it.
+const NEARLY: f64 = 0.05;
+
+/// Returns a small number nobody without the key can foresee, below 1/1000.
+fn tie(key: &[u8; 32], choice: usize) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update(key);
+    hash.update((choice as u64).to_be_bytes());
+    let digest = hash.finalize();
+    f64::from(u16::from_be_bytes([digest[0], digest[1]])) / 65536.0 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disclosure::{Microlp, bounds, verify};
+
+    /// A table of hidden and shown cells with its row and column totals, as choices.
+    fn table(rows: usize, columns: usize) -> Vec<Form> {
+        let cell = |row: usize, column: usize| row * columns + column;
+        let mut forms: Vec<Form> = (0..rows * columns).map(Form::atom).collect();
+        forms.extend((0..rows).map(|row| Form::sum((0..columns).map(|column| cell(row, column)))));
+        forms.extend((0..columns).map(|column| Form::sum((0..rows).map(|row| cell(row, column)))));
+        forms.push(Form::sum(0..rows * columns));
+        forms
+    }
+
+    fn world(truth: &[i64], forms: &[Form], floor: i64) -> (World, Vec<Choice>) {
+        let value = |form: &Form| form.value(truth).expect("it fits");
+        let is_small = |form: &&Form| (1..floor).contains(&value(form));
+        let functionals = forms.iter().filter(is_small).map(|form| Functional {
+            form: form.clone(),
+            at_most: 0,
+            at_least: floor,
+        });
+        let world = World {
+            model: Model {
+                atoms: truth.len(),
+                rows: Vec::new(),
+            },
+            truth: truth.to_vec(),
+            functionals: functionals.collect(),
+            insiders: Vec::new(),
+        };
+        let choices = forms.iter().map(|form| Choice {
+            forms: vec![Some(form.clone())],
+            cost: 1.0 + (1.0 + value(form) as f64).ln(),
+            must_hide: is_small(&form),
+            hidden_as: None,
+        });
+        (world, choices.collect())
+    }
+
+    fn chosen(worlds: &[World], choices: &[Choice]) -> Chosen {
+        let limits = Limits::default();
+        choose(worlds, choices, &[7; 32], &limits, &Microlp, &mut |_, _| {}).expect("it fits")
+    }
+
+    #[track_caller]
+    fn check(worlds: &[World], choices: &[Choice]) -> Chosen {
+        let chosen = chosen(worlds, choices);
+        assert_eq!(chosen.unproven, []);
+        for (at, world) in worlds.iter().enumerate() {
+            let model = model_of(world, at, choices, &chosen.hidden);
+            for (functional, held) in world.functionals.iter().enumerate() {
+                let certificate = chosen.witnesses[at].certificate(functional);
+                let certificate = certificate.expect("everything is proven");
+                if chosen.relaxed.is_empty() {
+                    assert_eq!(verify(&model, held, &certificate), Ok(()));
+                }
+            }
+        }
+        chosen
+    }
+
+    #[test]
+    fn a_hidden_cell_is_not_had_by_subtraction() {
+        let (world, choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
+        let chosen = check(&[world], &choices);
+        let hidden = chosen.hidden.iter().filter(|hidden| **hidden).count();
+        assert_eq!(hidden, 4, "{:?}", chosen.hidden);
+    }
+
+    #[test]
+    fn what_was_given_away_is_relaxed_and_not_made_worse() {
+        let (mut world, choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
+        let known = Row::between(Form::atom(0), Some(1), Some(4));
+        world.model.rows.push(known);
+        let chosen = check(&[world.clone()], &choices);
+        let sides: Vec<_> = chosen
+            .relaxed
+            .iter()
+            .map(|r| (r.at_most, r.at_least))
+            .collect();
+        assert_eq!(sides, [(Some(1), None), (None, Some(4))]);
+        let model = model_of(&world, 0, &choices, &chosen.hidden);
+        let left = bounds(&model, &[Form::atom(0)], &Limits::default(), &Microlp);
+        assert_eq!(left, Ok(vec![(1, Some(4))]));
+    }
+
+    #[test]
+    fn an_insider_does_not_read_their_neighbour() {
+        // Two hidden cells sum to 5; the one who is alone in the first knows it.
+        let (mut world, choices) = world(&[1, 4, 20, 30, 40, 50, 60, 70, 80], &table(3, 3), 10);
+        world.insiders = vec![vec![0]];
+        let chosen = check(&[world.clone()], &choices);
+        let mut model = model_of(&world, 0, &choices, &chosen.hidden);
+        model.rows.push(Row::exactly(Form::atom(0), 1));
+        let left = bounds(&model, &[Form::atom(1)], &Limits::default(), &Microlp);
+        let (lower, upper) = left.expect("it can be solved")[0];
+        assert_eq!(lower, 0);
+        assert!(upper.is_some_and(|upper| upper >= 10));
+    }
+
+    #[test]
+    fn all_worlds_are_protected_by_one_choice() {
+        let forms = table(2, 3);
+        let (before, mut choices) = world(&[1, 15, 25, 20, 30, 12], &forms, 10);
+        let (after, others) = world(&[11, 15, 25, 20, 3, 12], &forms, 10);
+        for (choice, other) in choices.iter_mut().zip(others) {
+            choice.must_hide |= other.must_hide;
+            choice.forms.extend(other.forms);
+        }
+        check(&[before, after], &choices);
+    }
+
+    #[test]
+    fn a_truth_that_contradicts_what_is_known_is_refused() {
+        let (mut world, choices) = world(&[1, 15, 25, 20], &table(2, 2), 10);
+        world.model.rows.push(Row::exactly(Form::atom(0), 2));
+        let limits = Limits::default();
+        let found = choose(
+            &[world],
+            &choices,
+            &[7; 32],
+            &limits,
+            &Microlp,
+            &mut |_, _| {},
+        );
+        assert_eq!(found, Err(Trouble::Untrue { row: 0 }));
+    }
+}
