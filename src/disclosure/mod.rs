@@ -5,6 +5,7 @@
 //! - [`audit`]: whether a reader can, in the light of everything.
 //! - [`verify`]: the proof that none can, checked in whole numbers and without the solver.
 //! - [`bounds`]: what a reader can conclude of a form.
+//! - [`is_sensitive`]: rules for cells that add up amounts.
 //! - [`Solver`]: who solves the programs behind all this; it is never believed.
 //! - [`protect`]: the rule that stops subtraction.
 //!
@@ -20,6 +21,7 @@
 mod audit;
 mod bounds;
 mod form;
+mod magnitude;
 mod model;
 mod moves;
 mod pool;
@@ -31,6 +33,7 @@ mod verify;
 pub use audit::{Audit, Finding, Standing, audit};
 pub use bounds::bounds;
 pub use form::Form;
+pub use magnitude::{MagnitudeRules, is_sensitive, protection};
 pub use model::{Functional, Model, Row};
 pub use pool::Witnesses;
 pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};

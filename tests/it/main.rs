@@ -2,6 +2,7 @@
 
 mod architecture;
 mod command;
+mod disclosure;
 mod federation;
 mod listener;
 mod memory;
