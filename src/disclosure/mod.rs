@@ -7,7 +7,7 @@
 //! - [`verify`]: the proof that none can, checked in whole numbers and without the solver.
 //! - [`bounds`]: what a reader can conclude of a form.
 //! - [`Solver`]: who solves the programs behind all this; it is never believed.
-//! - [`magnitude`]: amounts of few.
+//! - [`is_sensitive`]: amounts of few.
 //!
 //! Everything fails closed: what is not proven is not shown.
 //!
@@ -17,7 +17,7 @@
 mod audit;
 mod bounds;
 mod form;
-pub mod magnitude;
+mod magnitude;
 mod model;
 mod moves;
 mod pool;
@@ -29,6 +29,7 @@ mod verify;
 pub use audit::{Audit, Finding, Standing, audit};
 pub use bounds::bounds;
 pub use form::Form;
+pub use magnitude::{MagnitudeRules, is_sensitive, protection};
 pub use model::{Functional, Model, Row};
 pub use pool::Witnesses;
 pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};

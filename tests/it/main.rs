@@ -3,6 +3,7 @@
 mod architecture;
 mod attacks;
 mod command;
+mod disclosure;
 mod federation;
 mod listener;
 mod memory;

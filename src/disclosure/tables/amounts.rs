@@ -6,7 +6,8 @@
 
 use super::count::{Count, Said, Sheet, State};
 use super::why::Reason;
-use crate::disclosure::magnitude::is_dominated;
+use crate::disclosure::{MagnitudeRules, is_sensitive};
+use crate::model::Tally;
 
 /// Returns why a table of amounts may not be shown, if so: something in it, or in another table of
 /// the measure it could be subtracted from, belongs to few.
@@ -28,15 +29,15 @@ fn is_beside(one: &Count, other: &Count) -> bool {
     (one.measure, one.signers) == (other.measure, other.signers)
 }
 
+/// Returns whether most of a cell belongs to few of the activities behind it. Of the others only
+/// the sum matters.
 fn has_few(sheet: &Sheet) -> bool {
-    let is_few = |tally: &crate::model::Tally| {
-        tally.value.is_some_and(|value| value != 0)
-            && is_dominated(
-                tally.value.unwrap_or(0),
-                u64::from(tally.activities),
-                tally.largest,
-                tally.second,
-            )
+    let is_few = |tally: &Tally| {
+        let others = tally.value.unwrap_or(0) - tally.largest - tally.second;
+        is_sensitive(
+            &[tally.largest, tally.second, others],
+            &MagnitudeRules::default(),
+        ) && tally.value.is_some_and(|value| value != 0)
     };
     sheet.tallies.iter().any(is_few)
 }
