@@ -79,11 +79,18 @@ pub fn protect(case: &Case<'_>, progress: &mut dyn FnMut(usize, usize)) -> Prote
     loop {
         match plan.attempt(progress) {
             Err(reason) => {
+                eprintln!(
+                    "DBG step back {reason:?} ahead {} open {:?}",
+                    plan.ahead.len(),
+                    plan.standing
+                );
                 if !plan.step_back(&reason) {
                     return plan.finish(None);
                 }
             }
             Ok(attempt) => {
+                for (c, (h, f)) in attempt.candidates.iter().zip(attempt.chosen.hidden.iter().zip(attempt.figures.iter().map(Some).chain(std::iter::repeat(None)))) { if c.cell == 0 { let ct = if c.table < plan.sheets.len() { &plan.sheets[c.table].count } else { &plan.ahead[c.table - plan.sheets.len()].count }; eprintln!("DBG {:?} {} {:?} hidden {h} {f:?} {:?} must {}", ct.measure, ct.axes.len(), ct.period, c.choice.hidden_as, c.choice.must_hide); } }
+                eprintln!("DBG proven {} relaxed {:?}", attempt.proven, attempt.chosen.relaxed);
                 if plan.hold_near(&attempt) || plan.bracket(&attempt) {
                     continue;
                 }
@@ -118,6 +125,10 @@ struct Plan<'a> {
     says_small: bool,
     /// Whether hidden totals may be bounded by a bracket.
     says_brackets: bool,
+    /// What was hidden before there were any brackets.
+    unbounded: Option<Vec<bool>>,
+    /// How often brackets were made wider.
+    widened: u32,
 }
 
 /// A pattern in which everything is proven.
@@ -147,6 +158,8 @@ impl<'a> Plan<'a> {
             sheets,
             says_small: true,
             says_brackets: true,
+            unbounded: None,
+            widened: 0,
         };
         plan.judge_amounts();
         plan.hold_changed();
@@ -210,6 +223,9 @@ impl<'a> Plan<'a> {
         for table in &tables {
             self.standing[*table] = Standing::Held;
         }
+        if !tables.is_empty() {
+            self.forget_brackets();
+        }
         !tables.is_empty()
     }
 
@@ -249,11 +265,7 @@ impl<'a> Plan<'a> {
         for relaxed in &chosen.relaxed {
             self.check_relaxed(&asked[relaxed.world], relaxed)?;
         }
-        let fresh = candidates
-            .iter()
-            .filter(|c| c.table < self.sheets.len())
-            .count();
-        let figures = self.figures(&asked[0], &choices[..fresh], &chosen.hidden[..fresh])?;
+        let figures = self.figures(&asked[0], &choices, &chosen.hidden)?;
         let now = &worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
@@ -380,25 +392,45 @@ impl<'a> Plan<'a> {
         self.hold(&measures)
     }
 
-    /// Says of hidden totals that nothing bounds that they are below a coarse step.
+    /// Says of hidden totals that nothing bounds that they are below a coarse step: the lowest at
+    /// which nothing more must be hidden for it.
     fn bracket(&mut self, attempt: &Attempt) -> bool {
         if !self.says_brackets {
             return false;
         }
+        if let Some(before) = &self.unbounded {
+            if attempt.chosen.hidden == *before {
+                return false;
+            }
+            return self.widen_brackets();
+        }
         let k = i64::from(self.case.floor.min_cell);
-        let mut any = false;
         for (candidate, figure) in attempt.candidates.iter().zip(&attempt.figures) {
             let sheet = self.sheets[candidate.table];
             let unbounded = *figure == Figure::Absent && sheet.count.is_total();
-            let value = sheet.tallies[candidate.cell].value;
-            if let Some(value) =
-                value.filter(|_| unbounded && self.brackets[candidate.table].is_none())
-            {
+            if let Some(value) = sheet.tallies[candidate.cell].value.filter(|_| unbounded) {
                 self.brackets[candidate.table] = Some((0, step_above(value, k) - 1));
-                any = true;
             }
         }
-        any
+        self.unbounded = Some(attempt.chosen.hidden.clone());
+        self.brackets.iter().any(Option::is_some)
+    }
+
+    /// Begins anew with other tables.
+    fn forget_brackets(&mut self) {
+        self.brackets.fill(None);
+        self.unbounded = None;
+    }
+
+    fn widen_brackets(&mut self) -> bool {
+        self.widened += 1;
+        self.says_brackets = self.widened <= MOST_WIDENED;
+        for bracket in &mut self.brackets {
+            let wider =
+                bracket.map(|(lower, upper)| (lower, upper.saturating_mul(2).saturating_add(1)));
+            *bracket = wider.filter(|_| self.says_brackets);
+        }
+        true
     }
 
     /// Gives up the least that is left to give up; returns whether there was anything.
@@ -407,9 +439,7 @@ impl<'a> Plan<'a> {
             return false;
         }
         if self.says_brackets && self.brackets.iter().any(Option::is_some) {
-            self.brackets.fill(None);
-            self.says_brackets = false;
-            return true;
+            return self.widen_brackets();
         }
         let widest = self
             .open()
@@ -590,6 +620,9 @@ fn weak_figure(tally: &Tally, floor: &Floor, value: i64) -> Option<i64> {
 const fn measure_of(count: &Count) -> (Measure, Of) {
     (count.measure, count.signers)
 }
+
+/// How often brackets are made wider before there are none.
+const MOST_WIDENED: u32 = 4;
 
 /// How much dearer it is to hide what is to be shown later.
 const LATER: f64 = 1000.0;

@@ -41,10 +41,9 @@ impl<'a> World<'a> {
         let layout = Layout::of(state.sheets.iter().map(|sheet| &sheet.count))?;
         let truth = true_atoms(&layout, state)?;
         check_cells(&layout, state, &truth)?;
-        let tables = state
-            .sheets
-            .iter()
-            .map(|sheet| (&sheet.count, sheet.activities.as_slice()));
+        let known: Vec<Vec<Option<u32>>> = state.sheets.iter().map(known_activities).collect();
+        let tables = state.sheets.iter().zip(&known);
+        let tables = tables.map(|(sheet, known)| (&sheet.count, known.as_slice()));
         let mut rows = true_facts(facts(&layout, tables), state, &truth)?;
         let known = |said: &&Said| state.sheet(&said.count).is_some();
         let said: Vec<Said> = said.iter().filter(known).cloned().collect();
@@ -79,6 +78,14 @@ impl<'a> World<'a> {
         self.state.sheet(count)?;
         self.layout.cell(count, cell)
     }
+}
+
+/// Returns the most activities behind each cell, as far as they bound anything: persons who are
+/// not all counted are not bound by how often they came.
+fn known_activities(sheet: &super::Sheet) -> Vec<Option<u32>> {
+    let all_counted = sheet.tallies.iter().all(|tally| tally.uncounted == 0);
+    let bounds = |most: &Option<u32>| most.filter(|most| *most == 0 || all_counted);
+    sheet.activities.iter().map(bounds).collect()
 }
 
 /// Returns the rows that say what a table said.
