@@ -19,6 +19,7 @@ mod context;
 mod demo;
 pub mod failure;
 mod files;
+mod forget;
 pub mod host;
 mod import;
 mod init;

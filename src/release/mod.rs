@@ -5,6 +5,7 @@
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
 //! - [`statement`]: what a network says of a period in its own words, and what to look at in it.
 //! - [`sent`]: from which records a release was counted, to show what changed since.
+//! - [`mod@forget`]: a person leaves the book, and what was sent stays sent.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
 //! - [`keys`]: the member's own keys.
@@ -18,6 +19,7 @@
 
 pub mod draft;
 pub mod error;
+pub mod forget;
 mod history;
 pub mod keys;
 pub mod ledger;

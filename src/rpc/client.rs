@@ -126,6 +126,10 @@ calls! {
     edit_record = records.edit(EditRecordRequest) -> EditRecordResponse;
     /// Deletes one record.
     delete_record = records.delete(DeleteRecordRequest) -> DeleteRecordResponse;
+    /// Takes a person out of every list.
+    forget_person = records.forget(ForgetRequest) -> ForgetResponse;
+    /// Takes a person out of one list.
+    remove_person = records.remove_person(RemovePersonRequest) -> RemovePersonResponse;
     /// Returns one record.
     show_record = records.show(ShowRecordRequest) -> ShowRecordResponse;
 
@@ -411,6 +415,20 @@ mod tests {
             _: Request<wire::DeleteRecordRequest>,
         ) -> Result<Response<wire::DeleteRecordResponse>, Status> {
             Err(Status::unimplemented("delete"))
+        }
+
+        async fn forget(
+            &self,
+            _: Request<wire::ForgetRequest>,
+        ) -> Result<Response<wire::ForgetResponse>, Status> {
+            Err(Status::unimplemented("forget"))
+        }
+
+        async fn remove_person(
+            &self,
+            _: Request<wire::RemovePersonRequest>,
+        ) -> Result<Response<wire::RemovePersonResponse>, Status> {
+            Err(Status::unimplemented("remove_person"))
         }
 
         async fn show(

@@ -93,6 +93,10 @@ impl Told for RecordError {
             Self::SourceTaken { .. } => ("exists", "edit the record that has it"),
             Self::Store(error) => error.word(),
             Self::Damaged { .. } => ("internal", "see the node's log"),
+            Self::Nobody { .. } => (
+                "invalid",
+                "give what stood in the sheet, or the code `counterfoil record show` has for them",
+            ),
             _ => ("invalid", "nothing was changed; mend it and try again"),
         }
     }

@@ -8,6 +8,7 @@ mod crowd;
 mod demo;
 mod everything;
 mod files;
+mod forget;
 mod kills;
 mod lists;
 mod markers;
