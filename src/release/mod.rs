@@ -8,6 +8,8 @@
 //! - [`mod@forget`]: a person leaves the book, and what was sent stays sent.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
+//! - [`approval`]: a second person's own word on a draft, where the node asks for one.
+//! - [`hold`]: drafts that leave later, unless somebody thinks better of it.
 //! - [`keys`]: the member's own keys.
 //! - [`plane`]: the private plane, locked or open.
 //! - [`error`]: why something stays inside.
@@ -17,10 +19,12 @@
 //!
 //! This is the only room that may see both [`crate::record`] and [`crate::log`].
 
+pub mod approval;
 pub mod draft;
 pub mod error;
 pub mod forget;
 mod history;
+pub mod hold;
 pub mod keys;
 pub mod ledger;
 pub mod listing;

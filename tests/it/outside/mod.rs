@@ -1,5 +1,6 @@
 //! The program from outside: what somebody sees who has only its commands, files and ports.
 
+mod approvals;
 mod carpentries;
 mod changed;
 mod contract;
