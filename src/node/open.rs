@@ -146,7 +146,7 @@ impl Node {
     }
 
     /// Lets out what was held until now; returns as [`let_out_held`] does.
-    pub(super) async fn let_out_held(&self) -> Option<Duration> {
+    pub async fn let_out_held(&self) -> Option<Duration> {
         let_out_held(&self.office, &self.book).await
     }
 

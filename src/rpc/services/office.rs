@@ -68,12 +68,17 @@ impl Office {
             .map_err(|error| error.told())?;
         self.renew_certificate()?;
         self.recover()?;
-        // Now, not later: whatever the log holds from here on is not of a release cut short.
-        Holds(&self.opened()?.store)
-            .settle()
-            .map_err(|error| error.told())?;
+        self.settle_holds()?;
         self.holds_changed.notify_one();
         Ok(())
+    }
+
+    /// Finds out what became of held drafts whose release was cut short: now, as whatever the log
+    /// takes in from here on is not of them.
+    fn settle_holds(&self) -> Result<(), Status> {
+        let opened = self.opened()?;
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        Holds(&opened.store).settle().map_err(|error| error.told())
     }
 
     /// Returns the open private plane.

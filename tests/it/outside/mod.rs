@@ -10,6 +10,7 @@ mod demo;
 mod everything;
 mod files;
 mod forget;
+mod holds;
 mod kills;
 mod lists;
 mod markers;
