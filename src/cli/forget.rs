@@ -49,6 +49,7 @@ pub(super) async fn forget<H: Host>(
     context.answer(&GoneReply {
         records: gone.records,
         rows: gone.rows,
+        mentions: gone.mentions,
         how: if dry_run { How::Asked } else { How::Forgotten },
     })
 }
@@ -70,6 +71,7 @@ pub(super) async fn remove<H: Host>(
     context.answer(&GoneReply {
         records: gone.records,
         rows: gone.rows,
+        mentions: Vec::new(),
         how: How::Corrected,
     })
 }
@@ -90,12 +92,34 @@ enum How {
 struct GoneReply {
     records: u64,
     rows: u64,
+    /// Records whose own words name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<String>,
     #[serde(skip)]
     how: How,
 }
 
+impl GoneReply {
+    /// Says where somebody wrote of them in words.
+    fn mentioned(&self) -> String {
+        if self.mentions.is_empty() {
+            return String::new();
+        }
+        let records = count(self.mentions.len() as u64, "record", "records");
+        let mut text = format!(
+            "Titles, notes or other words of {records} mention this, and stay until somebody edits \
+             them:\n"
+        );
+        for id in &self.mentions {
+            text.push_str(&format!("- {id}\n"));
+        }
+        text
+    }
+}
+
 impl Reply for GoneReply {
     fn human(&self) -> String {
+        let mentioned = self.mentioned();
         if self.rows == 0 {
             let place = match self.how {
                 How::Corrected => "that list",
@@ -103,19 +127,21 @@ impl Reply for GoneReply {
             };
             return format!(
                 "Nobody in {place} is known by this; nothing was changed.\nA person is known by \
-                 what stood in the column that was imported as person.\n"
+                 what stood in the column that was imported as person.\n{mentioned}"
             );
         }
         let rows = count(self.rows, "row", "rows");
         let records = count(self.records, "record", "records");
         match self.how {
-            How::Asked => format!("{rows} of {records} would be removed; nothing was changed.\n"),
+            How::Asked => {
+                format!("{rows} of {records} would be removed; nothing was changed.\n{mentioned}")
+            }
             How::Corrected => format!("Removed {rows} of {records}.\n"),
             How::Forgotten => format!(
                 "Removed {rows} of {records}.\nWhat was already published stays; the figures of a \
                  period already published are not sent again because of this.\nThe node's files \
                  are free of them once it is next opened: lock it, then unlock it.\nA sheet that \
-                 still names them would bring them back: delete them there too.\n"
+                 still names them would bring them back: delete them there too.\n{mentioned}"
             ),
         }
     }
@@ -127,7 +153,12 @@ mod tests {
 
     fn reply(rows: u64, how: How) -> GoneReply {
         let records = rows.min(1);
-        GoneReply { records, rows, how }
+        GoneReply {
+            records,
+            rows,
+            mentions: Vec::new(),
+            how,
+        }
     }
 
     #[test]
@@ -154,6 +185,9 @@ mod tests {
                 .human()
                 .starts_with("Nobody in that list")
         );
+        let mut named = reply(0, How::Forgotten);
+        named.mentions = vec!["0190".to_owned()];
+        assert!(named.human().ends_with("edits them:\n- 0190\n"));
         assert!(reply(3, How::Asked).human().contains("nothing was changed"));
     }
 }

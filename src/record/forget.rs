@@ -6,13 +6,16 @@ use uuid::Uuid;
 
 use super::book::{self, Book, Change};
 use super::edit::Desk;
-use super::entry::{Record, Values as _};
+use super::entry::{Fields, Record, Values as _};
 use super::error::RecordError;
-use super::person::Pseudonym;
+use super::person::{self, Pseudonym};
 use super::schema::{Field, List, Shape, Type, lists_of};
 use super::value::{BadValue, Value};
 use super::{bearing, entry::Row};
 use crate::model::Kind;
+
+/// Most records named that mention somebody.
+const MOST_MENTIONS: usize = 100;
 
 /// What is to be written so that a person is gone, and what that does to records.
 #[derive(Debug, Default)]
@@ -23,6 +26,9 @@ pub struct Leaving {
     pub records: Vec<Remarked>,
     /// Rows that go.
     pub rows: u64,
+    /// Records that mention the person in words, such as a title or notes; the first ones. Words
+    /// are for whoever wrote them to change.
+    pub mentions: Vec<Uuid>,
 }
 
 /// A record whose mark changes.
@@ -51,6 +57,9 @@ pub fn forget(book: &dyn Book, desk: &Desk<'_>, person: &str) -> Result<Leaving,
     let mut leaving = Leaving::default();
     for kind in Kind::ALL {
         book::each(book, *kind, &mut |record| {
+            if leaving.mentions.len() < MOST_MENTIONS && mentions(&record, person) {
+                leaving.mentions.push(record.id);
+            }
             leaving.take(desk, record, List::ALL, &known_as);
             Ok(())
         })?;
@@ -82,6 +91,17 @@ pub fn remove(
     let mut leaving = Leaving::default();
     leaving.take(desk, record, &[list], &known_as);
     Ok(leaving)
+}
+
+/// Returns whether a record's own words name a person.
+fn mentions(record: &Record, person: &str) -> bool {
+    let rows = record.lists.values().flatten().map(|row| &row.fields);
+    let values = rows.chain([&record.fields]).flat_map(Fields::values);
+    let mut texts = values.filter_map(|value| match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    });
+    texts.any(|text| person::mentions(text, person))
 }
 
 /// Returns the pseudonyms a person may have: the one an import makes of the text, and the text
@@ -139,8 +159,7 @@ mod tests {
     use super::*;
     use crate::record::book::memory::MemoryBook;
     use crate::record::edit::bench::Bench;
-    use crate::record::entry::Fields;
-    use crate::record::{add, show};
+    use crate::record::{add, edit, show};
 
     /// A training and a letter, each with a list of the persons named.
     fn listed(bench: &mut Bench, book: &MemoryBook) -> [Uuid; 2] {
@@ -198,6 +217,13 @@ mod tests {
         check("0066 (81) 234-5678", 1, 1);
         check("Ana", 1, 1);
         check("Nobody we know", 0, 0);
+        let (mut bench, book) = (Bench::new(), MemoryBook::default());
+        let [training, _] = listed(&mut bench, &book);
+        let settings = [("notes", "Mai\nspoke first")];
+        let edited = bench.work(|desk| edit(&book, desk, training, &settings));
+        edited.expect("edited");
+        let leaving = bench.work(|desk| forget(&book, desk, "mai"));
+        assert_eq!(leaving.expect("somebody").mentions, [training]);
         let pseudonym = Bench::new().keys.pseudonym("mai").expect("somebody");
         check(&pseudonym.to_string(), 2, 3);
     }

@@ -13,12 +13,14 @@ use crate::record::{self, Desk, Leaving, List};
 use crate::store::PrivateStore;
 
 /// How much of the book a person was in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Records that named the person.
     pub records: u64,
     /// Rows that did.
     pub rows: u64,
+    /// Records that mention them in words, which stay as they are.
+    pub mentions: Vec<Uuid>,
 }
 
 impl Forgotten {
@@ -26,6 +28,7 @@ impl Forgotten {
         Self {
             records: leaving.records.len() as u64,
             rows: leaving.rows,
+            mentions: leaving.mentions.clone(),
         }
     }
 }

@@ -171,6 +171,16 @@ impl Office {
         }
     }
 
+    /// Returns how a draft stands to what this node asks for.
+    pub(super) fn standing_of(
+        &self,
+        opened: &Opened,
+        draft: &Draft,
+    ) -> Result<wire::DraftStanding, Status> {
+        let charter = self.charter()?;
+        to_wire(draft, self.words(opened, &charter).standing(&draft.digest))
+    }
+
     /// Returns the keys of the member itself.
     fn own_keys(&self) -> Vec<PublicKey32> {
         let me = &self.public.me;

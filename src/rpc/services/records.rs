@@ -154,6 +154,7 @@ impl Records for RecordsService {
             Ok(wire::ForgetResponse {
                 records: gone.records,
                 rows: gone.rows,
+                mentions: gone.mentions.iter().map(ToString::to_string).collect(),
             })
         })
         .await

@@ -61,7 +61,11 @@ impl Releases for ReleasesService {
             Ledger(&opened.store)
                 .remember(&draft.digest, period, &kinds)
                 .map_err(|error| error.told())?;
-            Ok(preview(draft, today))
+            let standing = office.standing_of(&opened, &draft)?;
+            Ok(wire::PreviewResponse {
+                standing: Some(standing),
+                ..preview(draft, today)
+            })
         })
         .await
     }
@@ -253,6 +257,7 @@ fn preview(draft: Draft, today: Date) -> wire::PreviewResponse {
         period: draft.period.to_string(),
         summaries: draft.summaries.iter().map(summary).collect(),
         blocked: draft.blocked.iter().map(blocked).collect(),
+        standing: None,
     }
 }
 

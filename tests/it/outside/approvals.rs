@@ -106,6 +106,11 @@ fn nothing_leaves_without_a_second_person() {
     inpud.refused(&[&publish[..], &["--hold", "24h"]].concat(), "not_approved");
     refusals(&world, &inpud, &ana, &digest);
 
+    let draft = ["release", "preview", "2018Q1", "--kind", "training"];
+    assert_eq!(
+        inpud.ok(&draft)["approvals"],
+        json!({"approved_by": [], "needed": 2, "missing": 1})
+    );
     let standing = json!({
         "digest": digest, "period": "2018Q1", "approved_by": ["Ana"], "previewed_by": [],
         "needed": 2, "missing": 0,

@@ -109,6 +109,11 @@ fn who_withdraws_consent_is_gone_and_what_was_published_stays() {
     // Beside a node that runs, and where none does.
     let ask = ["record", "forget", "--person", MAI, "--dry-run"];
     assert_eq!(inpud.ok(&ask), json!({"records": 2, "rows": 2}));
+    let notes = "notes=With thanks to Mai Nguyen.";
+    inpud.ok(&["record", "edit", &second, "--set", notes]);
+    let mentioned = json!({"records": 2, "rows": 2, "mentions": [second]});
+    assert_eq!(inpud.ok(&ask), mentioned);
+    inpud.ok(&["record", "edit", &second, "--set", "notes="]);
     inpud.serve();
     assert_eq!(inpud.ok(&ask), json!({"records": 2, "rows": 2}));
     assert_eq!(
