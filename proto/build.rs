@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 const FILES: &[&str] = &[
     "admin",
+    "approvals",
     "charters",
     "federation",
     "records",

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, charter, demo, init, peer, prove, record, release, report, serve, story, verify,
+    access, approver, charter, demo, init, peer, prove, record, release, report, serve, story,
+    verify,
 };
 use crate::config::Written;
 
@@ -61,6 +62,9 @@ pub(super) enum Command {
     /// The one door: see what would leave, and let it out
     #[command(subcommand)]
     Release(release::ReleaseCommand),
+    /// Persons who approve what leaves, each with a key of their own
+    #[command(subcommand)]
+    Approver(approver::ApproverCommand),
     /// The nodes this one talks to
     #[command(subcommand)]
     Peer(peer::PeerCommand),
@@ -86,6 +90,7 @@ impl Command {
             self,
             Self::Demo(_)
                 | Self::Verify(_)
+                | Self::Approver(approver::ApproverCommand::Key(_))
                 | Self::Charter(
                     charter::CharterCommand::New(_) | charter::CharterCommand::Verify(_)
                 )

@@ -66,7 +66,7 @@ impl<H: Host> Context<'_, H> {
     pub(super) fn passphrase(&self) -> Result<Passphrase, Failure> {
         match &self.config.passphrase_file {
             Some(file) => Ok(Passphrase::read(file)?),
-            None => ask("Passphrase: "),
+            None => ask("Passphrase: ", HINT),
         }
     }
 
@@ -75,35 +75,43 @@ impl<H: Host> Context<'_, H> {
         if let Some(file) = &self.config.passphrase_file {
             return Ok(Passphrase::read(file)?);
         }
-        let first = ask("New passphrase: ")?;
-        let again = ask("The same again: ")?;
-        if first.as_str() == again.as_str() {
-            return Ok(first);
-        }
-        let message = "the two passphrases differ";
-        Err(Failure::new(
-            "passphrase",
-            message,
-            "nothing was made; try again",
-        ))
+        ask_twice("New passphrase: ", HINT)
     }
 }
 
-/// Asks the person at the terminal, and nobody else: no command waits for a pipe.
-fn ask(prompt: &str) -> Result<Passphrase, Failure> {
-    const HINT: &str = "name a file with --passphrase-file or COUNTERFOIL_PASSPHRASE_FILE";
+/// Where else the node's passphrase may come from.
+const HINT: &str = "name a file with --passphrase-file or COUNTERFOIL_PASSPHRASE_FILE";
+
+/// Asks for a passphrase that is being chosen: a person types it twice.
+pub(super) fn ask_twice(prompt: &str, hint: &str) -> Result<Passphrase, Failure> {
+    let first = ask(prompt, hint)?;
+    let again = ask("The same again: ", hint)?;
+    if first.as_str() == again.as_str() {
+        return Ok(first);
+    }
+    let message = "the two passphrases differ";
+    Err(Failure::new(
+        "passphrase",
+        message,
+        "nothing was made; try again",
+    ))
+}
+
+/// Asks the person at the terminal, and nobody else: no command waits for a pipe. `hint` says where
+/// else the passphrase may come from.
+pub(super) fn ask(prompt: &str, hint: &str) -> Result<Passphrase, Failure> {
     if !std::io::stdin().is_terminal() {
         let message = "a passphrase is needed, and there is no terminal to ask at";
-        return Err(Failure::new("passphrase", message, HINT));
+        return Err(Failure::new("passphrase", message, hint));
     }
     let typed = rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .map_err(|error| {
             let message = format!("the passphrase could not be read: {error}");
-            Failure::new("passphrase", message, HINT)
+            Failure::new("passphrase", message, hint)
         })?;
     Passphrase::new(typed)
-        .ok_or_else(|| Failure::new("passphrase", "the passphrase is empty", HINT))
+        .ok_or_else(|| Failure::new("passphrase", "the passphrase is empty", hint))
 }
 
 /// Returns where a node lives when nobody says.

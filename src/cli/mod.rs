@@ -13,12 +13,15 @@
 
 mod access;
 mod admin;
+mod approver;
 mod args;
 mod charter;
 mod context;
 mod demo;
 pub mod failure;
 mod files;
+mod forget;
+mod hold;
 pub mod host;
 mod import;
 mod init;
@@ -101,6 +104,7 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Charter(command) => charter::run(command, &context).await,
         Command::Record(command) => record::run(command, &context).await,
         Command::Release(command) => release::run(command, &context).await,
+        Command::Approver(command) => approver::run(command, &context).await,
         Command::Peer(command) => peer::run(command, &context).await,
         Command::Report(args) => report::run(args, &context).await,
         Command::Story(args) => story::run(args, &context).await,

@@ -17,6 +17,45 @@ pub(super) struct PreviewReply {
     summaries: Vec<DraftSummary>,
     blocked: Vec<Blocked>,
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvals: Option<Approvals>,
+}
+
+/// How many persons a draft needs, where it needs more than the one who publishes it.
+#[derive(Debug, Serialize)]
+struct Approvals {
+    approved_by: Vec<String>,
+    needed: u32,
+    missing: u32,
+}
+
+impl Approvals {
+    fn of(standing: wire::DraftStanding) -> Option<Self> {
+        let wire::DraftStanding {
+            approved_by,
+            needed,
+            missing,
+            ..
+        } = standing;
+        (needed > 1).then_some(Self {
+            approved_by,
+            needed,
+            missing,
+        })
+    }
+
+    fn human(&self, digest: &str) -> String {
+        let more = match self.missing {
+            0 => return String::new(),
+            1 => "another person approves it",
+            _ => "other persons approve it",
+        };
+        format!(
+            "\nBefore that, {more} ({} missing): counterfoil release approve {digest} --as NAME \
+             --key FILE\n",
+            self.missing
+        )
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -155,6 +194,7 @@ impl From<wire::PreviewResponse> for PreviewReply {
                 .collect(),
             blocked: draft.blocked.into_iter().map(blocked).collect(),
             warnings: draft.warnings,
+            approvals: draft.standing.and_then(Approvals::of),
         }
     }
 }
@@ -238,6 +278,8 @@ impl Reply for PreviewReply {
                 "\nTo let this out: counterfoil release publish {}\n",
                 self.digest
             ));
+            let approvals = self.approvals.as_ref();
+            text.extend(approvals.map(|approvals| approvals.human(&self.digest)));
         }
         printable(&text)
     }
@@ -354,7 +396,29 @@ mod tests {
             }],
             blocked: Vec::new(),
             warnings: Vec::new(),
+            standing: None,
         })
+    }
+
+    #[test]
+    fn people_are_told_who_else_must_look() {
+        let mut reply = draft(false);
+        let standing = |needed, missing| wire::DraftStanding {
+            needed,
+            missing,
+            ..wire::DraftStanding::default()
+        };
+        reply.approvals = Approvals::of(standing(1, 0));
+        assert!(!reply.human().contains("approve"));
+        reply.approvals = Approvals::of(standing(2, 1));
+        let text = reply.human();
+        assert!(
+            text.contains("another person approves it (1 missing)"),
+            "{text}"
+        );
+        assert!(text.contains("release approve d1"), "{text}");
+        reply.approvals = Approvals::of(standing(2, 0));
+        assert!(!reply.human().contains("release approve"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `record import|template|add|list|show|edit|delete`.
+//! `record import|template|add|list|show|edit|delete|forget|remove`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::args;
 use super::context::{Context, Plane};
 use super::failure::Failure;
+use super::forget;
 use super::host::Host;
 use super::import;
 use super::output::{Reply, count, printable, table};
@@ -56,6 +57,10 @@ pub(super) enum RecordCommand {
         /// The record's id
         id: String,
     },
+    /// Take a person who withdraws consent out of every list; what was published stays
+    Forget(forget::ForgetArgs),
+    /// Take a person out of one list of one record, as a correction
+    Remove(forget::RemoveArgs),
 }
 
 pub(super) async fn run<H: Host>(
@@ -65,6 +70,8 @@ pub(super) async fn run<H: Host>(
     let record = match command {
         RecordCommand::Import(args) => return import::run(args, context).await,
         RecordCommand::Template(args) => return template::run(args, context).await,
+        RecordCommand::Forget(args) => return forget::forget(args, context).await,
+        RecordCommand::Remove(args) => return forget::remove(args, context).await,
         RecordCommand::List { kind, period } => return list(kind, period, context).await,
         RecordCommand::Add { kind, set } => {
             let request = wire::AddRecordRequest {

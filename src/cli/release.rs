@@ -1,10 +1,12 @@
-//! `release preview|publish|statement|list|status`.
+//! `release preview|approve|publish|holds|cancel|statement|list|status`.
 
 use serde::Serialize;
 
+use super::approver;
 use super::args;
 use super::context::{Context, Plane};
 use super::failure::Failure;
+use super::hold;
 use super::host::Host;
 use super::output::{Reply, count, printable, table};
 use super::preview::{Changes, PreviewReply, Said};
@@ -22,10 +24,24 @@ pub(super) enum ReleaseCommand {
         /// Only these kinds, separated by commas
         #[arg(long, num_args = 1.., value_delimiter = ',')]
         kind: Vec<Kind>,
+        #[command(flatten)]
+        made_by: approver::Signer,
     },
+    /// Approve a previewed draft in an approver's name, with their own key
+    Approve(approver::ApproveArgs),
     /// Let a previewed draft out, if nothing changed since
     Publish {
         /// The draft's digest, as the preview printed it
+        digest: String,
+        /// Wait so long before anything leaves, from 1m to 30d, such as 30m, 24h or 2d
+        #[arg(long, value_name = "TIME", value_parser = hold::seconds)]
+        hold: Option<u64>,
+    },
+    /// List the drafts that leave later
+    Holds,
+    /// Take a draft back that was to leave later
+    Cancel {
+        /// Its digest
         digest: String,
     },
     /// Write up to five sentences about a period; they leave with the kind's next release
@@ -64,16 +80,34 @@ pub(super) async fn run<H: Host>(
     context: &Context<'_, H>,
 ) -> Result<u8, Failure> {
     match command {
-        ReleaseCommand::Preview { period, kind } => {
+        ReleaseCommand::Preview {
+            period,
+            kind,
+            made_by,
+        } => {
             let kinds = kind.iter().map(ToString::to_string).collect();
             let request = wire::PreviewRequest { period, kinds };
+            let maker = made_by.open()?;
             let draft = context
-                .with_node(Plane::Private, async |node| node.preview(request).await)
+                .with_node(Plane::Private, async |node| {
+                    let draft = node.preview(request).await?;
+                    if let Some((name, key)) = &maker {
+                        approver::claim(node, &draft.digest, name, key).await?;
+                    }
+                    Ok(draft)
+                })
                 .await?;
             context.answer(&PreviewReply::from(draft))
         }
-        ReleaseCommand::Publish { digest } => {
-            let request = wire::PublishRequest { digest };
+        ReleaseCommand::Approve(args) => approver::approve(args, context).await,
+        ReleaseCommand::Holds => hold::list(context).await,
+        ReleaseCommand::Cancel { digest } => hold::cancel(digest, context).await,
+        ReleaseCommand::Publish { digest, hold } => {
+            let hold_seconds = hold.unwrap_or(0);
+            let request = wire::PublishRequest {
+                digest,
+                hold_seconds,
+            };
             let published = context
                 .with_node(Plane::Private, async |node| node.publish(request).await)
                 .await?;
@@ -165,9 +199,29 @@ impl Reply for StatementsReply {
 
 #[derive(Debug, Serialize)]
 struct PublishReply {
+    #[serde(flatten)]
+    held: Option<Held>,
     published: Vec<Published>,
     tree_size: u64,
     root_hash: String,
+}
+
+/// A draft that leaves later.
+#[derive(Debug, Serialize)]
+struct Held {
+    held: bool,
+    digest: String,
+    until: String,
+}
+
+impl From<wire::Hold> for Held {
+    fn from(hold: wire::Hold) -> Self {
+        Self {
+            held: true,
+            digest: hold.digest,
+            until: hold.until,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -185,6 +239,7 @@ impl From<wire::PublishResponse> for PublishReply {
             leaf_index: summary.leaf_index,
         };
         Self {
+            held: response.held.map(Held::from),
             published: response.published.into_iter().map(published).collect(),
             tree_size: response.tree_size,
             root_hash: response.root_hash,
@@ -194,6 +249,13 @@ impl From<wire::PublishResponse> for PublishReply {
 
 impl Reply for PublishReply {
     fn human(&self) -> String {
+        if let Some(Held { digest, until, .. }) = &self.held {
+            return format!(
+                "Nothing has left. The draft leaves at {until} or, if the node is locked or off \
+                 then, when it is next opened; and only if nothing has changed.\nTo take it back: \
+                 counterfoil release cancel {digest}\n"
+            );
+        }
         let mut text = match self.published.len() as u64 {
             0 => "Nothing changed, so nothing was released.\n".to_owned(),
             number => format!("{} released:\n", count(number, "summary", "summaries")),
@@ -277,6 +339,24 @@ impl Reply for ReleasesReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_held_draft_says_until_when() {
+        let hold = wire::Hold {
+            digest: "d1".to_owned(),
+            until: "2018-04-12T08:00:00Z".to_owned(),
+            ..wire::Hold::default()
+        };
+        let reply = PublishReply::from(wire::PublishResponse {
+            held: Some(hold),
+            ..wire::PublishResponse::default()
+        });
+        assert!(reply.human().contains("release cancel d1"));
+        assert_eq!(
+            serde_json::to_string(&reply).expect("it is JSON"),
+            r#"{"held":true,"digest":"d1","until":"2018-04-12T08:00:00Z","published":[],"tree_size":0,"root_hash":""}"#
+        );
+    }
 
     #[test]
     fn publishing_nothing_is_done() {

@@ -98,6 +98,9 @@ pub struct Config {
     pub max_connections: Option<NonZeroU32>,
     /// Most of those under one identity. Default 16.
     pub max_connections_per_peer: NonZeroU32,
+    /// Persons a draft needs before it leaves: the one who previews and publishes it, and others
+    /// who approve it with keys of their own. Default 1, at most 10: publishing is enough.
+    pub approvals: NonZeroU32,
     /// How long calls may finish after SIGTERM. Default 10 seconds.
     pub drain: Duration,
 }
@@ -115,6 +118,7 @@ impl Default for Config {
             log_level: None,
             max_connections: None,
             max_connections_per_peer: NonZeroU32::new(16).expect("16 is not zero"),
+            approvals: NonZeroU32::MIN,
             drain: Duration::from_secs(10),
         }
     }
@@ -123,7 +127,8 @@ impl Default for Config {
 /// A setting as the file and its template name it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Its key in the file; `COUNTERFOIL_` and the key in capitals in the environment.
+    /// Its key in the file; `COUNTERFOIL_` and the key in capitals, `_` for a point, in the
+    /// environment.
     pub key: &'static str,
     /// Its default, as it would be written.
     pub default: &'static str,
@@ -182,6 +187,11 @@ pub const SETTINGS: &[Setting] = &[
         key: "max_connections_per_peer",
         default: "16",
         about: "Most of those under one certificate's identity.",
+    },
+    Setting {
+        key: "release.approvals",
+        default: "1",
+        about: "Persons a draft needs: whoever publishes it, and others who approve it (1 to 10).",
     },
     Setting {
         key: "drain",

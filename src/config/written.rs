@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use toml::{Spanned, Value};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::{Config, ConfigError, Passphrase, SETTINGS};
 
 /// Longest settings file, in bytes.
 const MOST_LEN: usize = 64 << 10;
+
+/// What the name of every setting in the environment begins with.
+const PREFIX: &str = "COUNTERFOIL_";
 
 /// Where a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,24 +88,40 @@ impl Written {
             });
         }
         let at = |offset: usize| Place::Line(path.to_owned(), line_of(text, offset));
-        let table: BTreeMap<Spanned<String>, Spanned<Value>> =
-            toml::from_str(text).map_err(|error| ConfigError {
-                place: at(error.span().map_or(0, |span| span.start)),
-                problem: one_line(error.message()),
-                hint: "a line is `setting = \"value\"`".to_owned(),
-            })?;
+        let table = DeTable::parse(text).map_err(|error| ConfigError {
+            place: at(error.span().map_or(0, |span| span.start)),
+            problem: one_line(error.message()),
+            hint: "a line is `setting = \"value\"`".to_owned(),
+        })?;
         let mut written = Self::default();
-        for (key, value) in table {
+        for (key, value) in table.into_inner() {
             let place = at(key.span().start);
-            let key = known_key(key.get_ref(), &place)?;
-            let value = match value.into_inner() {
-                Value::String(text) => text,
-                Value::Integer(number) => number.to_string(),
-                _ => return Err(bad(key, &place, "must be text or a whole number")),
-            };
-            written.0.insert(key, Text { value, place });
+            match value.into_inner() {
+                // `[release]` and `approvals` are `release.approvals`; nothing lies deeper.
+                DeValue::Table(settings) if is_part(key.get_ref()) => {
+                    for (inner, value) in settings {
+                        let place = at(inner.span().start);
+                        let key = format!("{}.{}", key.get_ref(), inner.get_ref());
+                        written.take(&key, value.get_ref(), place)?;
+                    }
+                }
+                value => written.take(key.get_ref(), &value, place)?,
+            }
         }
         Ok(written)
+    }
+
+    /// Takes in one setting of a file.
+    fn take(&mut self, key: &str, value: &DeValue<'_>, place: Place) -> Result<(), ConfigError> {
+        let key = known_key(key, &place)?;
+        let value = match value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) => whole(number)
+                .ok_or_else(|| bad(key, &place, "is a number larger than any setting"))?,
+            _ => return Err(bad(key, &place, "must be text or a whole number")),
+        };
+        self.0.insert(key, Text { value, place });
+        Ok(())
     }
 
     /// Takes the variables `COUNTERFOIL_<SETTING>` out of an environment.
@@ -120,7 +139,7 @@ impl Written {
             let Some(key) = name.to_str().and_then(key_of_variable) else {
                 continue;
             };
-            let place = Place::Variable(format!("COUNTERFOIL_{}", key.to_ascii_uppercase()));
+            let place = Place::Variable(variable_of(key));
             let value = value
                 .into_string()
                 .map_err(|_| bad(key, &place, "is not UTF-8"))?;
@@ -175,6 +194,9 @@ impl Written {
             max_connections_per_peer: self
                 .read("max_connections_per_peer", connections)?
                 .unwrap_or(default.max_connections_per_peer),
+            approvals: self
+                .read("release.approvals", persons)?
+                .unwrap_or(default.approvals),
             drain: self
                 .read("drain", |text| {
                     duration(text, Duration::ZERO, Duration::from_secs(3600))
@@ -232,11 +254,28 @@ fn known_key(given: &str, place: &Place) -> Result<&'static str, ConfigError> {
 }
 
 fn key_of_variable(name: &str) -> Option<&'static str> {
-    let name = name.strip_prefix("COUNTERFOIL_")?;
+    let name = name.strip_prefix(PREFIX)?;
     SETTINGS
         .iter()
         .map(|setting| setting.key)
-        .find(|key| key.to_ascii_uppercase() == name)
+        .find(|key| variable_of(key).strip_prefix(PREFIX) == Some(name))
+}
+
+/// Returns the variable of a setting: its key in capitals.
+fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// Returns whether settings stand under a name, as `release.approvals` does under `release`.
+fn is_part(name: &str) -> bool {
+    let under = |key: &str| key.split_once('.').is_some_and(|(part, _)| part == name);
+    SETTINGS.iter().any(|setting| under(setting.key))
+}
+
+/// Returns a number in decimal.
+fn whole(number: &DeInteger<'_>) -> Option<String> {
+    let number = i64::from_str_radix(number.as_str(), number.radix());
+    number.ok().map(|number| number.to_string())
 }
 
 fn bad(key: &str, place: &Place, problem: &str) -> ConfigError {
@@ -290,6 +329,13 @@ fn connections(text: &str) -> Result<NonZeroU32, String> {
         .ok()
         .filter(|count: &NonZeroU32| count.get() <= 16_384)
         .ok_or_else(|| format!("is {}, not a whole number from 1 to 16384", quoted(text)))
+}
+
+fn persons(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .ok()
+        .filter(|count: &NonZeroU32| count.get() <= 10)
+        .ok_or_else(|| format!("is {}, not a whole number from 1 to 10", quoted(text)))
 }
 
 fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
@@ -374,6 +420,36 @@ mod tests {
         );
         check(
             "drain = true",
+            "DIR/counterfoil.toml line 1: drain must be text or a whole number",
+        );
+    }
+
+    #[test]
+    fn a_setting_with_a_point_is_written_in_a_table_or_on_one_line() {
+        for text in ["[release]\napprovals = 3", "release.approvals = '3'"] {
+            assert_eq!(file(text).expect("good").approvals.get(), 3, "{text}");
+        }
+        let variable = [("COUNTERFOIL_RELEASE_APPROVALS".into(), "2".into())];
+        let config = Written::from_env(variable).and_then(|written| written.check());
+        assert_eq!(config.expect("good").approvals.get(), 2);
+        check(
+            "drain = 1\n[release]\napprovals = 0",
+            "DIR/counterfoil.toml line 3: release.approvals is '0', not a whole number from 1 to 10",
+        );
+        check(
+            "release.approvals = 11",
+            "DIR/counterfoil.toml line 1: release.approvals is '11', not a whole number from 1 to 10",
+        );
+        check(
+            "[release]\nholds = 1",
+            "DIR/counterfoil.toml line 2: unknown setting 'release.holds'",
+        );
+        check(
+            "release = 2",
+            "DIR/counterfoil.toml line 1: unknown setting 'release'",
+        );
+        check(
+            "drain = { seconds = 2 }",
             "DIR/counterfoil.toml line 1: drain must be text or a whole number",
         );
     }
@@ -492,7 +568,7 @@ mod tests {
         #[test]
         fn any_value_is_read_or_refused_with_its_key(at in 0..SETTINGS.len(), value in "\\PC{0,80}") {
             let key = SETTINGS[at].key;
-            let name = format!("COUNTERFOIL_{}", key.to_ascii_uppercase());
+            let name = variable_of(key);
             let written = Written::from_env([(name.clone().into(), value.into())]).expect("UTF-8");
             if let Err(error) = written.check() {
                 let text = error.to_string();

@@ -60,6 +60,17 @@ signing_key! {
     WitnessKey
 }
 
+signing_key! {
+    /// Approves drafts for one person. It is no key of the member's: the person keeps it.
+    ApproverKey
+}
+
+impl ApproverKey {
+    pub(super) const fn key(&self) -> &SigningKey {
+        &self.0
+    }
+}
+
 impl GovernorKey {
     /// Returns what signs in this role as `<consortium>/<member>/governor`.
     pub fn signer(&self, consortium: &ConsortiumId, member: &MemberId) -> NoteSigner<'_> {

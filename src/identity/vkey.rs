@@ -145,6 +145,11 @@ impl PublicKey32 {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| verifies(&key, message, signature))
     }
+
+    /// Returns whether a signature by this Ed25519 key could count at all.
+    pub fn can_sign(&self) -> bool {
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| !key.is_weak())
+    }
 }
 
 fn verifies(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {

@@ -39,6 +39,8 @@ impl Opened for OpenNode {
 
     async fn close(self) {
         drop(self.client);
+        // After the command, which may have been the one that takes it back.
+        self.node.let_out_held().await;
         self.node.close();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -18,6 +19,7 @@ use crate::release::PrivatePlane;
 use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
 use crate::rpc::services::federation::{CharterInForce, Peering, TlsDial};
+use crate::rpc::services::holds::let_out_held;
 use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
 use crate::rpc::{CallError, Client, TrustSource, connect};
 use crate::store::replica::Replica;
@@ -109,6 +111,8 @@ impl Node {
                 HeadSense::Sure => Ok(()),
                 HeadSense::Unsure(reason) => Err(reason),
             }),
+            approvals: config.approvals.get(),
+            holds_changed: tokio::sync::Notify::new(),
             card: Mutex::new(card),
         });
         office.show_certificate();
@@ -139,6 +143,11 @@ impl Node {
         let mut routes = peer_routes(&self.office.public, Arc::new(move || book.nudge()));
         routes.add_service(sync_service(self.peers.node()));
         routes.routes()
+    }
+
+    /// Lets out what was held until now; returns as [`let_out_held`] does.
+    pub async fn let_out_held(&self) -> Option<Duration> {
+        let_out_held(&self.office, &self.book).await
     }
 
     /// Lets what was begun end, and closes both planes.

@@ -117,6 +117,7 @@ impl Running {
         tasks.spawn(sync_until(Arc::clone(&node), stopped()));
         tasks.spawn(take_in_until(Arc::clone(&node), stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
+        tasks.spawn(let_out_until(Arc::clone(&node), stopped()));
         Ok(Self {
             grpc,
             socket: socket_path,
@@ -206,6 +207,28 @@ async fn renew_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
         let renewed = tokio::task::spawn_blocking(move || office.renew_if_open()).await;
         if let Ok(Err(reason)) = renewed {
             tracing::warn!(%reason, "node certificate not renewed");
+        }
+    }
+}
+
+/// Lets out what was held once its time has come, while the node is unlocked.
+async fn let_out_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
+    let mut stopped = std::pin::pin!(stopped);
+    loop {
+        let nap = tokio::select! {
+            () = &mut stopped => return,
+            nap = node.let_out_held() => nap,
+        };
+        let rested = async {
+            match nap {
+                Some(nap) => tokio::time::sleep(nap).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = &mut stopped => return,
+            () = node.office.holds_changed.notified() => {}
+            () = rested => {}
         }
     }
 }

@@ -78,15 +78,20 @@ impl Book for PrivateStore {
     }
 
     fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
-        let mut batch = Changes::new();
-        for Change { space, key, value } in changes {
-            match value {
-                Some(value) => batch.put(space.number(), &key, value),
-                None => batch.delete(space.number(), &key),
-            }
-        }
-        Ok(Self::apply(self, batch)?)
+        Ok(Self::apply(self, batch(changes))?)
     }
+}
+
+/// Returns changes as the private database takes them, for what is written together with them.
+pub fn batch(changes: Vec<Change>) -> Changes {
+    let mut batch = Changes::new();
+    for Change { space, key, value } in changes {
+        match value {
+            Some(value) => batch.put(space.number(), &key, value),
+            None => batch.delete(space.number(), &key),
+        }
+    }
+    batch
 }
 
 /// Where a row of a file went, and what it said when it was last imported.

@@ -73,6 +73,18 @@ pub enum RecordError {
         /// The list asked for.
         list: List,
     },
+    /// Nobody stands in the list.
+    #[error("nobody is named in {list}; persons are in participants and signatories")]
+    NoPersons {
+        /// The list asked for.
+        list: List,
+    },
+    /// A text that identifies nobody, so that no import keeps anybody by it.
+    #[error("this names no person: {reason}")]
+    Nobody {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The record would outgrow what is stored in one piece.
     #[error(
         "the record with its lists would be larger than {} MiB; split the activity",

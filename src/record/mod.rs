@@ -10,6 +10,7 @@
 //! - [`book`]: how records lie in the private database.
 //! - `bearing`: on which periods a record bears, and by what it is seen that it changed.
 //! - [`mod@edit`]: add, edit, delete, list.
+//! - [`mod@forget`]: a person leaves the book, or one list.
 //! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
 //! - [`mod@tabulate`]: the numbers of a plan table.
 //! - [`template`]: an empty table to fill in.
@@ -32,6 +33,7 @@ pub mod book;
 mod daytime;
 pub mod edit;
 mod error;
+pub mod forget;
 mod heads;
 pub mod import;
 mod joint;
@@ -44,6 +46,7 @@ pub use codes::{CodeLists, MEMBERS};
 pub use edit::{Desk, add, delete, edit, list, split_setting};
 pub use entry::{Fields, Record, Row, Values};
 pub use error::RecordError;
+pub use forget::{Leaving, Remarked};
 pub use heads::contradictions;
 pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of, suggest};
 pub use person::{Pseudonym, RecordKeys};

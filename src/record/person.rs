@@ -105,6 +105,18 @@ pub(super) fn is_placeholder(identifier: &str) -> bool {
     (is_blank && !normal.is_empty()) || PLACEHOLDERS.contains(&normal.as_str())
 }
 
+/// Returns whether a text has an identifier in it, in any spelling, as words of its own. What is
+/// shorter than three characters stands in any text.
+pub(super) fn mentions(text: &str, identifier: &str) -> bool {
+    let (text, wanted) = (normalise(text), normalise(identifier));
+    let is_apart = |at: usize| {
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let before = text[..at].chars().next_back();
+        !letter(before) && !letter(text[at + wanted.len()..].chars().next())
+    };
+    wanted.chars().count() >= 3 && text.match_indices(&wanted).any(|(at, _)| is_apart(at))
+}
+
 /// Brings the spellings of one identifier together: NFKC, small letters, single spaces, no
 /// invisible characters; a telephone number keeps its digits and a leading `+`.
 fn normalise(identifier: &str) -> String {
@@ -240,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn a_text_mentions_whole_words_only() {
+        for (text, identifier, is_there) in [
+            ("Thanks to  MAI Nguyen!", "mai nguyen", true),
+            ("write to mai@example.org.", "Mai@Example.org", true),
+            ("P-30 came", "P-3", false),
+            ("Maintenance", "Mai", false),
+            ("Mai, Ana", "ana", true),
+            ("Al came", "Al", false),
+            ("", "Mai", false),
+            ("Mai", "", false),
+        ] {
+            assert_eq!(mentions(text, identifier), is_there, "{text} {identifier}");
+        }
+    }
+
+    #[test]
     fn nothing_is_nobody() {
         for text in ["", "  ", "\u{200b}"] {
             assert_eq!(keys().pseudonym(text), None);
@@ -291,6 +319,13 @@ mod tests {
         fn normalising_twice_changes_nothing(text in ".{0,40}") {
             let once = normalise(&text);
             prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn what_a_text_mentions_is_in_it(text in ".{0,40}", identifier in ".{0,4}") {
+            if mentions(&text, &identifier) {
+                prop_assert!(normalise(&text).contains(&normalise(&identifier)));
+            }
         }
 
         #[test]

@@ -1,5 +1,7 @@
 //! Why something stays inside.
 
+use super::approval::{LONGEST_NAME, MOST_APPROVERS};
+use super::hold::MOST_HOLDS;
 use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS, WIDEST_STATEMENT};
 use crate::model::{Grain, Kind, Period, Series};
 use crate::store::StoreError;
@@ -65,6 +67,60 @@ pub enum ReleaseError {
         /// How many there would be, over all kinds.
         asked: usize,
     },
+    /// Nobody of this name may approve.
+    #[error("nobody is registered as an approver under the name {0:?}")]
+    UnknownApprover(String),
+    /// A name that is taken.
+    #[error("there is an approver {0:?} already")]
+    ApproverExists(String),
+    /// A key that is somebody's already.
+    #[error("this key is registered already, as {0:?}")]
+    KeyTaken(String),
+    /// A key of the member's own: no second person's.
+    #[error("this is a key of the member itself, which is no second person's")]
+    OwnKey,
+    /// A key no signature by which could count.
+    #[error("this public key is not a usable Ed25519 point")]
+    UnusableKey,
+    /// A text that cannot name an approver.
+    #[error(
+        "an approver's name has 1 to {LONGEST_NAME} bytes, on one line, with no blanks around it"
+    )]
+    BadName,
+    /// More approvers than a node has.
+    #[error("there are {MOST_APPROVERS} approvers already, the most a node has")]
+    TooManyApprovers,
+    /// Whoever made the preview cannot approve it.
+    #[error("{0:?} made this preview, so another person approves it")]
+    OwnPreview(String),
+    /// A signature that is not by the registered key.
+    #[error("this is not signed with the key registered for {0:?}")]
+    NotTheirKey(String),
+    /// Fewer persons said yes than the node asks for.
+    #[error(
+        "this node asks for {needed} persons in all, the one who publishes included, and {missing} \
+         approval{} by other persons {} missing",
+        if *missing == 1 { "" } else { "s" },
+        if *missing == 1 { "is" } else { "are" }
+    )]
+    NotApproved {
+        /// How many are missing.
+        missing: u32,
+        /// Persons asked for in all.
+        needed: u32,
+    },
+    /// The draft waits for its time.
+    #[error("this draft is held until its time has come")]
+    Held,
+    /// Nothing of this digest waits.
+    #[error("no draft of this digest is held")]
+    NotHeld,
+    /// More drafts than may wait at once.
+    #[error("{MOST_HOLDS} drafts are held already, the most a node holds")]
+    TooManyHolds,
+    /// A time no draft is held for.
+    #[error("a draft is held for 1 minute to 30 days")]
+    BadHold,
     /// A payload cannot be made or read.
     #[error(transparent)]
     Payload(#[from] PayloadError),

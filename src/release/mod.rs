@@ -6,8 +6,11 @@
 //! - [`statement`]: what a network says of a period in its own words, and what to look at in it.
 //! - `sheets`: the true tables of a series, counted in one pass.
 //! - [`sent`]: from which records a release was counted, to show what changed since.
+//! - [`mod@forget`]: a person leaves the book, and what was sent stays sent.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
+//! - [`approval`]: a second person's own word on a draft, where the node asks for one.
+//! - [`hold`]: drafts that leave later, unless somebody thinks better of it.
 //! - [`keys`]: the member's own keys.
 //! - [`plane`]: the private plane, locked or open.
 //! - [`error`]: why something stays inside.
@@ -17,9 +20,12 @@
 //!
 //! This is the only room that may see both [`crate::record`] and [`crate::log`].
 
+pub mod approval;
 pub mod draft;
 pub mod error;
+pub mod forget;
 mod history;
+pub mod hold;
 pub mod keys;
 pub mod ledger;
 pub mod listing;

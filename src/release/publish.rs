@@ -138,6 +138,19 @@ impl Door<'_> {
         Ok(count)
     }
 
+    /// Returns the log as it is, with nothing let out.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn standing(&self) -> Result<Published, ReleaseError> {
+        self.published(Vec::new())
+    }
+
+    /// Returns how many leaves the log has.
+    pub(super) fn tree_size(&self) -> Result<u64, ReleaseError> {
+        Ok(self.replica().state()?.size)
+    }
+
     fn origin(&self) -> Origin {
         Origin::of(self.consortium, self.member)
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::ReleaseError;
 use crate::model::{Kind, Series};
-use crate::record::{Book, Record, bears_on, each, mark};
+use crate::record::{Book, Record, Remarked, bears_on, each, mark};
 use crate::store::{Changes, PrivateStore};
 
 /// The part of the private database that holds the marks by series.
@@ -74,6 +74,19 @@ impl Marks {
         self.0.get(at).map(|(_, mark)| *mark)
     }
 
+    /// Takes a record as it is now where it is held as it was before; returns whether it was.
+    fn remark(&mut self, record: &Remarked) -> bool {
+        let at = self.0.binary_search_by_key(&record.id, |(id, _)| *id);
+        let held = at.ok().and_then(|at| self.0.get_mut(at));
+        match held.filter(|(_, mark)| *mark == record.before) {
+            Some((_, mark)) => {
+                *mark = record.after;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Returns what became of the records since `sent`.
     pub(super) fn since(&self, sent: &Self) -> Since {
         let mut since = Since::default();
@@ -118,6 +131,36 @@ pub(super) fn put(changes: &mut Changes, series: &str, marks: &Marks) {
     } else {
         changes.delete(SPACE, series.as_bytes());
     }
+}
+
+/// Lets what was sent follow records that changed without a call to send again: where a release
+/// was counted from a record exactly as it was before, it is remembered as counted from it as it
+/// is now. Where the record had changed since, that stays to be seen.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) fn follow(
+    store: &PrivateStore,
+    changes: &mut Changes,
+    records: &[Remarked],
+) -> Result<(), ReleaseError> {
+    let mut kinds: Vec<Kind> = records.iter().map(|record| record.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        for row in store.scan(SPACE, format!("{kind}/").as_bytes()) {
+            let (series, bytes) = row?;
+            let mut marks = Marks::from_bytes(&bytes);
+            let mut is_any = false;
+            for record in records.iter().filter(|record| record.kind == kind) {
+                is_any |= marks.remark(record);
+            }
+            if is_any {
+                changes.put(SPACE, &series, marks.to_bytes());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What releases were counted from, as the private database remembers it.

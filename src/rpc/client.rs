@@ -9,8 +9,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
 use super::generated::{
-    admin_client::AdminClient, charters_client::ChartersClient, records_client::RecordsClient,
-    releases_client::ReleasesClient, reports_client::ReportsClient,
+    admin_client::AdminClient, approvals_client::ApprovalsClient, charters_client::ChartersClient,
+    records_client::RecordsClient, releases_client::ReleasesClient, reports_client::ReportsClient,
 };
 use super::status;
 use crate::wire::{self, import_request, import_response};
@@ -83,6 +83,7 @@ pub enum ImportProgress {
 pub struct Client {
     records: RecordsClient<Channel>,
     releases: ReleasesClient<Channel>,
+    approvals: ApprovalsClient<Channel>,
     admin: AdminClient<Channel>,
     charters: ChartersClient<Channel>,
     reports: ReportsClient<Channel>,
@@ -126,6 +127,10 @@ calls! {
     edit_record = records.edit(EditRecordRequest) -> EditRecordResponse;
     /// Deletes one record.
     delete_record = records.delete(DeleteRecordRequest) -> DeleteRecordResponse;
+    /// Takes a person out of every list.
+    forget_person = records.forget(ForgetRequest) -> ForgetResponse;
+    /// Takes a person out of one list.
+    remove_person = records.remove_person(RemovePersonRequest) -> RemovePersonResponse;
     /// Returns one record.
     show_record = records.show(ShowRecordRequest) -> ShowRecordResponse;
 
@@ -133,12 +138,29 @@ calls! {
     preview = releases.preview(PreviewRequest) -> PreviewResponse;
     /// Lets a previewed draft out.
     publish = releases.publish(PublishRequest) -> PublishResponse;
+    /// Lists the drafts that leave later.
+    list_holds = releases.list_holds(ListHoldsRequest) -> ListHoldsResponse;
+    /// Takes a draft back that was to leave later.
+    cancel_hold = releases.cancel_hold(CancelHoldRequest) -> CancelHoldResponse;
     /// Says that a kind and period have no summary, and why.
     set_status = releases.set_status(SetStatusRequest) -> SetStatusResponse;
     /// Writes, or returns, what the member says of a kind and period in its own words.
     state = releases.state(StateRequest) -> StateResponse;
     /// Lists what was released.
     list_releases = releases.list(ListReleasesRequest) -> ListReleasesResponse;
+
+    /// Takes in an approver.
+    add_approver = approvals.add_approver(AddApproverRequest) -> AddApproverResponse;
+    /// Lists the approvers.
+    list_approvers = approvals.list_approvers(ListApproversRequest) -> ListApproversResponse;
+    /// Lets an approver go.
+    remove_approver = approvals.remove_approver(RemoveApproverRequest) -> RemoveApproverResponse;
+    /// Says what there is to sign about a draft, and who did.
+    draft_standing = approvals.standing(StandingRequest) -> StandingResponse;
+    /// Takes in an approval.
+    approve = approvals.approve(ApproveRequest) -> ApproveResponse;
+    /// Takes in that an approver made the preview.
+    claim_preview = approvals.claim_preview(ClaimPreviewRequest) -> ClaimPreviewResponse;
 
     /// Says whether the node is ready, and what troubles it.
     health = admin.health(HealthRequest) -> HealthResponse;
@@ -186,6 +208,7 @@ impl Client {
         Self {
             records: roomy!(RecordsClient, channel.clone()),
             releases: roomy!(ReleasesClient, channel.clone()),
+            approvals: roomy!(ApprovalsClient, channel.clone()),
             admin: roomy!(AdminClient, channel.clone()),
             charters: roomy!(ChartersClient, channel.clone()),
             reports: roomy!(ReportsClient, channel),
@@ -411,6 +434,20 @@ mod tests {
             _: Request<wire::DeleteRecordRequest>,
         ) -> Result<Response<wire::DeleteRecordResponse>, Status> {
             Err(Status::unimplemented("delete"))
+        }
+
+        async fn forget(
+            &self,
+            _: Request<wire::ForgetRequest>,
+        ) -> Result<Response<wire::ForgetResponse>, Status> {
+            Err(Status::unimplemented("forget"))
+        }
+
+        async fn remove_person(
+            &self,
+            _: Request<wire::RemovePersonRequest>,
+        ) -> Result<Response<wire::RemovePersonResponse>, Status> {
+            Err(Status::unimplemented("remove_person"))
         }
 
         async fn show(

@@ -53,6 +53,10 @@ impl Told for StoreError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
             Self::WrongPassphrase => ("passphrase", "check the passphrase and try again"),
+            Self::WrongKeyFilePassphrase => (
+                "passphrase",
+                "give the passphrase its owner chose for it, not the node's",
+            ),
             Self::DiskFull { .. } => ("disk_full", "make room on the disk and try again"),
             Self::InUse { .. } => ("in_use", "stop it, or wait until it has ended"),
             Self::NoNode { .. } => (
@@ -93,6 +97,10 @@ impl Told for RecordError {
             Self::SourceTaken { .. } => ("exists", "edit the record that has it"),
             Self::Store(error) => error.word(),
             Self::Damaged { .. } => ("internal", "see the node's log"),
+            Self::Nobody { .. } => (
+                "invalid",
+                "give what stood in the sheet, or the code `counterfoil record show` has for them",
+            ),
             _ => ("invalid", "nothing was changed; mend it and try again"),
         }
     }
@@ -155,6 +163,39 @@ impl Told for ReleaseError {
                 "invalid",
                 "publish them, mend their dates, or say excused or withheld",
             ),
+            Self::UnknownApprover(_) => (
+                "unknown_approver",
+                "`counterfoil approver list` shows them, `counterfoil approver add` adds one",
+            ),
+            Self::ApproverExists(_) | Self::KeyTaken(_) => (
+                "exists",
+                "each approver is one person with one key; see `counterfoil approver list`",
+            ),
+            Self::OwnKey | Self::UnusableKey | Self::BadName | Self::TooManyApprovers => {
+                ("invalid", "nothing was changed; mend it and try again")
+            }
+            Self::OwnPreview(_) => ("own_preview", "ask another approver"),
+            Self::NotTheirKey(_) => (
+                "wrong_key",
+                "use the key file made for this name; `counterfoil approver list` shows its key",
+            ),
+            Self::NotApproved { .. } => (
+                "not_approved",
+                "another person runs `counterfoil release approve DIGEST --as NAME --key FILE`",
+            ),
+            Self::Held => (
+                "held",
+                "to let it out before, take it back first: `counterfoil release cancel DIGEST`",
+            ),
+            Self::NotHeld => (
+                "not_found",
+                "`counterfoil release holds` shows what is held",
+            ),
+            Self::TooManyHolds => (
+                "too_many",
+                "take one back with `counterfoil release cancel`",
+            ),
+            Self::BadHold => ("invalid", "say for how long, such as 30m, 24h or 2d"),
             Self::HasSummary(_) => ("exists", "a status is for a period with no summary"),
             Self::Store(error) => error.word(),
             Self::Record(error) => error.word(),

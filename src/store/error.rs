@@ -157,6 +157,9 @@ pub enum StoreError {
     /// The passphrase is wrong, or the file that wraps the key was changed: nobody can tell which.
     #[error("the passphrase does not open the vault")]
     WrongPassphrase,
+    /// As for the vault, of a person's own key.
+    #[error("the passphrase does not open the key file")]
+    WrongKeyFilePassphrase,
     /// The data key belongs to another database, or this one was damaged in its first row.
     #[error("the key in the vault does not open {}; they do not belong together", .path.display())]
     WrongKey {

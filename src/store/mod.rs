@@ -14,6 +14,7 @@
 //! - [`replica`]: one log as a tree: growing it, proving any size to any other.
 //! - [`private`]: the private plane; the keys on disk reveal nothing.
 //! - [`vault`]: the data key and the passphrases that open it.
+//! - [`keyfile`]: a person's own key, in a file of theirs.
 //! - [`checkpoint`]: the file that must never go back.
 //! - [`sealed`]: one sealed value.
 //! - [`durable`]: the engine (sled) and the rules that make it safe.
@@ -32,6 +33,7 @@ pub mod dir;
 pub mod durable;
 pub mod error;
 pub mod file;
+pub mod keyfile;
 pub mod private;
 pub mod public;
 pub mod replica;
@@ -41,6 +43,7 @@ pub mod vault;
 pub use checkpoint::CheckpointFile;
 pub use dir::{NewNode, NodeDir};
 pub use error::StoreError;
+pub use keyfile::KeyFile;
 pub use private::{Changes, PrivateStore};
 pub use public::{
     Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,

@@ -152,8 +152,9 @@ pub struct Vault {
     slots: Vec<Slot>,
 }
 
+/// A key of 32 bytes, wrapped under one passphrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Slot {
+pub(super) struct Slot {
     cost: Cost,
     salt: [u8; 16],
     nonce: [u8; 24],
@@ -197,24 +198,8 @@ impl Vault {
     ) -> Result<(), StoreError> {
         within("slots", self.slots.len() + 1, 1, MAX_SLOTS)?;
         within("the passphrase's length", passphrase.len(), 1, MAX_BYTES)?;
-        let (mut salt, mut nonce) = ([0; 16], [0; 24]);
-        entropy(&mut salt).map_err(StoreError::Entropy)?;
-        entropy(&mut nonce).map_err(StoreError::Entropy)?;
-        let wrapped = wrapping(passphrase, &salt, cost)?
-            .encrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: key.0.as_slice(),
-                    aad: WRAPPING,
-                },
-            )
-            .map_err(|_| StoreError::WrongPassphrase)?;
-        self.slots.push(Slot {
-            cost,
-            salt,
-            nonce,
-            wrapped,
-        });
+        let slot = Slot::wrap(&key.0, passphrase, WRAPPING, cost, entropy)?;
+        self.slots.push(slot);
         Ok(())
     }
 
@@ -260,24 +245,17 @@ impl Vault {
 
     fn find(&self, passphrase: &[u8]) -> Result<(usize, DataKey), StoreError> {
         for (n, slot) in self.slots.iter().enumerate() {
-            if let Some(key) = slot.open(passphrase)? {
-                return Ok((n, key));
+            if let Some(key) = slot.unwrap(passphrase, WRAPPING)? {
+                return Ok((n, DataKey(key)));
             }
         }
         Err(StoreError::WrongPassphrase)
     }
 
     fn to_text(&self) -> String {
-        let slot = self.slots.iter().map(|slot| WrittenSlot {
-            kdf: "argon2id".to_owned(),
-            cost: slot.cost,
-            salt: STANDARD.encode(slot.salt),
-            nonce: STANDARD.encode(slot.nonce),
-            wrapped: STANDARD.encode(&slot.wrapped),
-        });
         let written = Written {
             format: FORMAT,
-            slot: slot.collect(),
+            slot: self.slots.iter().map(Slot::to_written).collect(),
         };
         let text = toml::to_string(&written).expect("numbers and strings can be written as TOML");
         format!("{HEADING}{text}")
@@ -303,10 +281,41 @@ impl Vault {
 }
 
 impl Slot {
-    fn open(&self, passphrase: &[u8]) -> Result<Option<DataKey>, StoreError> {
+    /// Wraps a key. `bound` is what it is bound to: it opens for nothing else.
+    pub(super) fn wrap(
+        key: &[u8; 32],
+        passphrase: &[u8],
+        bound: &[u8],
+        cost: Cost,
+        entropy: Entropy,
+    ) -> Result<Self, StoreError> {
+        let (mut salt, mut nonce) = ([0; 16], [0; 24]);
+        entropy(&mut salt).map_err(StoreError::Entropy)?;
+        entropy(&mut nonce).map_err(StoreError::Entropy)?;
+        let plain = Payload {
+            msg: key.as_slice(),
+            aad: bound,
+        };
+        let wrapped = wrapping(passphrase, &salt, cost)?
+            .encrypt(&XNonce::from(nonce), plain)
+            .map_err(|_| StoreError::WrongPassphrase)?;
+        Ok(Self {
+            cost,
+            salt,
+            nonce,
+            wrapped,
+        })
+    }
+
+    /// Returns the key, or `None` where the passphrase is another one.
+    pub(super) fn unwrap(
+        &self,
+        passphrase: &[u8],
+        bound: &[u8],
+    ) -> Result<Option<Zeroizing<[u8; 32]>>, StoreError> {
         let sealed = Payload {
             msg: &self.wrapped,
-            aad: WRAPPING,
+            aad: bound,
         };
         let opened = wrapping(passphrase, &self.salt, self.cost)?
             .decrypt(&XNonce::from(self.nonce), sealed)
@@ -314,10 +323,20 @@ impl Slot {
         let key = opened
             .ok()
             .and_then(|key| <[u8; 32]>::try_from(key.as_slice()).ok());
-        Ok(key.map(|key| DataKey(Zeroizing::new(key))))
+        Ok(key.map(Zeroizing::new))
     }
 
-    fn from_written(written: WrittenSlot) -> Result<Self, ParseError> {
+    pub(super) fn to_written(&self) -> WrittenSlot {
+        WrittenSlot {
+            kdf: "argon2id".to_owned(),
+            cost: self.cost,
+            salt: STANDARD.encode(self.salt),
+            nonce: STANDARD.encode(self.nonce),
+            wrapped: STANDARD.encode(&self.wrapped),
+        }
+    }
+
+    pub(super) fn from_written(written: WrittenSlot) -> Result<Self, ParseError> {
         if written.kdf != "argon2id" {
             return Err(ParseError::Syntax(
                 "a slot is not of kind argon2id".to_owned(),
@@ -341,8 +360,9 @@ struct Written {
     slot: Vec<WrittenSlot>,
 }
 
+/// A slot as written.
 #[derive(Serialize, Deserialize)]
-struct WrittenSlot {
+pub(super) struct WrittenSlot {
     kdf: String,
     #[serde(flatten)]
     cost: Cost,
@@ -351,8 +371,12 @@ struct WrittenSlot {
     wrapped: String,
 }
 
-enum ParseError {
+/// Why a text is no slot.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ParseError {
+    #[error("{0}")]
     Syntax(String),
+    #[error(transparent)]
     Bounds(StoreError),
 }
 

@@ -8,6 +8,7 @@ use counterfoil::log::leaf::Status;
 use counterfoil::model::{ConsortiumId, Figure, Kind, MemberId, Period};
 use counterfoil::record::{self, CodeLists, Desk, RecordKeys};
 use counterfoil::release::draft::{Draft, Terms};
+use counterfoil::release::hold::{Hold, Holds, LetOut, State};
 use counterfoil::release::ledger::Ledger;
 use counterfoil::release::listing::listing;
 use counterfoil::release::{Door, Published, ReleaseError};
@@ -270,4 +271,106 @@ fn a_status_is_for_a_series_with_no_summary() {
         matches!(refused, Err(ReleaseError::HasSummary(_))),
         "{refused:?}"
     );
+}
+
+/// The time of a test, Unix seconds.
+const NOW: u64 = 1_548_921_600;
+
+impl Office {
+    /// Holds a draft of the first quarter for an hour.
+    fn hold(&self) -> Hold {
+        let draft = self.draft("2018Q1");
+        let held = Holds(&self.private).put(&draft, vec![Kind::Training], NOW + 3600);
+        held.expect("held")
+    }
+
+    fn let_out(&self, hold: &Hold, door: &Door<'_>) -> Result<LetOut, ReleaseError> {
+        let draft = self.draft("2018Q1");
+        hold.clone().let_out(door, &draft, 0, today())
+    }
+
+    /// Looks at the holds as a process does that starts after a crash.
+    fn start_again(&self) -> Vec<Hold> {
+        self.door().recover().expect("recovered");
+        let holds = Holds(&self.private);
+        holds.settle().expect("settled");
+        holds.all().expect("readable")
+    }
+
+    fn tree_size(&self) -> u64 {
+        let log = self.public.log("pwud/anpud").expect("it is read");
+        log.map_or(0, |log| log.size)
+    }
+}
+
+#[test]
+fn what_is_held_leaves_once_and_not_before() {
+    let office = Office::new();
+    office.train("2018-02-01", "24");
+    let hold = office.hold();
+    assert!(!hold.is_due(NOW + 3599) && hold.is_due(NOW + 3600));
+    let again = Holds(&office.private).put(&office.draft("2018Q1"), Vec::new(), NOW);
+    assert!(matches!(again, Err(ReleaseError::Held)), "{again:?}");
+    let gone = office.let_out(&hold, &office.door()).expect("let out");
+    assert!(matches!(gone, LetOut::Gone(Published { tree_size: 1, .. })));
+    assert_eq!(office.start_again(), []);
+    assert_eq!(office.tree_size(), 1);
+    let cancelled = Holds(&office.private).cancel(&hold.digest);
+    assert!(matches!(cancelled, Err(ReleaseError::NotHeld)));
+}
+
+#[test]
+fn a_draft_that_changed_while_it_was_held_stays() {
+    let office = Office::new();
+    office.train("2018-02-01", "24");
+    let hold = office.hold();
+    office.train("2018-02-02", "30");
+    let stale = office.let_out(&hold, &office.door()).expect("looked at");
+    assert_eq!(stale, LetOut::Stale(State::Changed));
+    let held = office.start_again().remove(0);
+    assert!(!held.is_due(u64::MAX) && office.tree_size() == 0);
+    assert_eq!(Holds(&office.private).next().expect("readable"), None);
+    Holds(&office.private)
+        .cancel(&hold.digest)
+        .expect("it is held");
+
+    let hold = office.hold();
+    let draft = office.draft("2018Q1");
+    let stale = hold.let_out(&office.door(), &draft, 1, today());
+    assert_eq!(stale.expect("looked at"), LetOut::Stale(State::NotApproved));
+    assert_eq!(office.tree_size(), 0);
+}
+
+#[test]
+fn a_release_cut_short_before_the_ledger_is_held_on() {
+    let office = Office::new();
+    office.train("2018-02-01", "24");
+    let hold = office.hold();
+    let door = Door {
+        entropy: |_| Err(std::io::Error::other("cut short")),
+        ..office.door()
+    };
+    office.let_out(&hold, &door).expect_err("cut short");
+    let held = office.start_again();
+    assert_eq!(held, [hold]);
+    office.let_out(&held[0], &office.door()).expect("let out");
+    assert_eq!((office.start_again().len(), office.tree_size()), (0, 1));
+}
+
+#[test]
+fn a_release_cut_short_after_the_ledger_is_not_let_out_again() {
+    let office = Office::new();
+    office.train("2018-02-01", "24");
+    let hold = office.hold();
+    let nowhere = CheckpointFile::at("/nonexistent/checkpoint".into());
+    let door = Door {
+        checkpoint_file: &nowhere,
+        ..office.door()
+    };
+    office.let_out(&hold, &door).expect_err("cut short");
+    assert_eq!(office.tree_size(), 0);
+    // Before anybody looks at the hold again, the book goes on.
+    office.train("2018-02-02", "30");
+    assert_eq!(office.start_again(), []);
+    assert_eq!(office.tree_size(), 1);
 }

@@ -336,6 +336,7 @@ async fn publish(client: &Client) -> Result<(), Failure> {
         }
         client
             .publish(wire::PublishRequest {
+                hold_seconds: 0,
                 digest: draft.digest.clone(),
             })
             .await?;

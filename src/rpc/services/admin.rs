@@ -252,6 +252,9 @@ impl Office {
         if let Some(reason) = self.public.store.poisoned() {
             problem("store", reason.to_owned(), true);
         }
+        for stale in self.hold_problems() {
+            problem(&stale.code, stale.message, false);
+        }
         for origin in self.public.frozen_logs() {
             problem(
                 "equivocation",

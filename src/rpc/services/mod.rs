@@ -1,13 +1,16 @@
 //! The services of `proto/`, each a thin translation to the rooms below.
 //!
 //! - [`office`]: both planes of one node, for the local socket.
-//! - `records`, `releases`, `admin`: only on the local socket.
+//! - `records`, `releases`, `approvals`, `admin`: only on the local socket.
+//! - [`holds`]: a previewed draft leaves now, or once its time has come.
 //! - [`federation`], `reports`, `charters`: the public plane alone.
 
 mod access;
 mod admin;
+mod approvals;
 mod charters;
 pub mod federation;
+pub mod holds;
 pub mod office;
 mod records;
 mod releases;
@@ -27,6 +30,7 @@ pub use admin::PeerBook;
 use super::MESSAGE_LIMIT;
 use super::client::LOCAL_MESSAGE_LIMIT;
 use super::generated::admin_server::AdminServer;
+use super::generated::approvals_server::ApprovalsServer;
 use super::generated::charters_server::ChartersServer;
 use super::generated::federation_server::FederationServer;
 use super::generated::records_server::RecordsServer;
@@ -34,6 +38,7 @@ use super::generated::releases_server::ReleasesServer;
 use super::generated::reports_server::ReportsServer;
 use super::plane::PublicPlane;
 use admin::AdminService;
+use approvals::ApprovalsService;
 use charters::ChartersService;
 use federation::FederationService;
 use records::RecordsService;
@@ -66,6 +71,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
     };
     let records = RecordsServer::new(RecordsService::new(Arc::clone(office)));
     let releases = ReleasesService::new(Arc::clone(office), Arc::clone(peers));
+    let approvals = ApprovalsServer::new(ApprovalsService::new(Arc::clone(office)));
     let admin = AdminService::new(Arc::clone(office), Arc::clone(peers));
     let charters = ChartersService::new(Arc::clone(&office.public), applied);
     let reports = ReportsServer::new(ReportsService::new(Arc::clone(&office.public)));
@@ -76,6 +82,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
     routes
         .add_service(limited!(records, most))
         .add_service(limited!(ReleasesServer::new(releases), most))
+        .add_service(limited!(approvals, most))
         .add_service(limited!(AdminServer::new(admin), most))
         .add_service(limited!(ChartersServer::new(charters), most))
         .add_service(limited!(reports, most))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
 use tonic::Status;
 
 use crate::charter::policy::CodeList;
@@ -10,6 +11,7 @@ use crate::charter::{Card, Charter, Policy};
 use crate::identity::{Host, canon};
 use crate::record::{CodeLists, MEMBERS};
 use crate::release::draft::Terms;
+use crate::release::hold::Holds;
 use crate::release::keys::MemberKeys;
 use crate::release::{Door, Opened, PrivatePlane};
 use crate::rpc::errors::Told as _;
@@ -39,6 +41,10 @@ pub struct Office {
     pub entropy: Entropy,
     /// Whether the own log may grow.
     pub may_sign: MaySign,
+    /// Persons a draft needs before it leaves, the one who publishes it included.
+    pub approvals: u32,
+    /// Told when drafts were held or taken back, or the plane was opened.
+    pub holds_changed: Notify,
     /// The card as it is now.
     pub card: Mutex<Card>,
 }
@@ -61,7 +67,18 @@ impl Office {
             .unlock(passphrase)
             .map_err(|error| error.told())?;
         self.renew_certificate()?;
-        self.recover()
+        self.recover()?;
+        self.settle_holds()?;
+        self.holds_changed.notify_one();
+        Ok(())
+    }
+
+    /// Finds out what became of held drafts whose release was cut short: now, as whatever the log
+    /// takes in from here on is not of them.
+    fn settle_holds(&self) -> Result<(), Status> {
+        let opened = self.opened()?;
+        let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        Holds(&opened.store).settle().map_err(|error| error.told())
     }
 
     /// Returns the open private plane.

@@ -11,8 +11,8 @@ use super::office::Office;
 use super::{blocking, invalid};
 use crate::model::{Kind, Period};
 use crate::record::{self, CodeLists, Desk, List, Shape, Target};
-use crate::release::Opened;
 use crate::release::sent::Sent;
+use crate::release::{Opened, forget};
 use crate::rpc::client::CallError;
 use crate::rpc::errors::Told as _;
 use crate::rpc::generated::records_server::Records;
@@ -137,6 +137,41 @@ impl Records for RecordsService {
                 record::delete(&opened.store, id(&request.id)?).map_err(|error| error.told())?;
             Ok(wire::DeleteRecordResponse {
                 record: Some(to_wire(&deleted, &sent, false)),
+            })
+        })
+        .await
+    }
+
+    async fn forget(
+        &self,
+        request: Request<wire::ForgetRequest>,
+    ) -> Result<Response<wire::ForgetResponse>, Status> {
+        let request = request.into_inner();
+        self.at_desk(move |opened, desk| {
+            let person = request.person.as_str();
+            let gone = forget::forget(&opened.store, desk, person, request.dry_run)
+                .map_err(|error| error.told())?;
+            Ok(wire::ForgetResponse {
+                records: gone.records,
+                rows: gone.rows,
+                mentions: gone.mentions.iter().map(ToString::to_string).collect(),
+            })
+        })
+        .await
+    }
+
+    async fn remove_person(
+        &self,
+        request: Request<wire::RemovePersonRequest>,
+    ) -> Result<Response<wire::RemovePersonResponse>, Status> {
+        let request = request.into_inner();
+        self.at_desk(move |opened, desk| {
+            let list = request.list.parse::<List>().map_err(invalid)?;
+            let gone = forget::remove(&opened.store, desk, id(&request.id)?, list, &request.person)
+                .map_err(|error| error.told())?;
+            Ok(wire::RemovePersonResponse {
+                records: gone.records,
+                rows: gone.rows,
             })
         })
         .await

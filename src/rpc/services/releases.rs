@@ -61,7 +61,11 @@ impl Releases for ReleasesService {
             Ledger(&opened.store)
                 .remember(&draft.digest, period, &kinds)
                 .map_err(|error| error.told())?;
-            Ok(preview(draft, today))
+            let standing = office.standing_of(&opened, &draft)?;
+            Ok(wire::PreviewResponse {
+                standing: Some(standing),
+                ..preview(draft, today)
+            })
         })
         .await
     }
@@ -71,26 +75,23 @@ impl Releases for ReleasesService {
         request: Request<wire::PublishRequest>,
     ) -> Result<Response<wire::PublishResponse>, Status> {
         let (office, asked) = (Arc::clone(&self.office), request.into_inner());
-        self.let_out(move || {
-            let today = office.public.clock.today();
-            let published = office.at_door(|opened, _, door| {
-                let (period, kinds) = Ledger(&opened.store)
-                    .remembered(&asked.digest)
-                    .and_then(|draft| draft.ok_or(ReleaseError::UnknownDraft))
-                    .map_err(|error| error.told())?;
-                let draft = office.draft(opened, period, &kinds)?;
-                if draft.digest != asked.digest {
-                    return Err(ReleaseError::StaleDraft.told());
-                }
-                door.publish(&draft, today).map_err(|error| error.told())
-            })?;
-            Ok(wire::PublishResponse {
-                published: leaves(&published),
-                tree_size: published.tree_size,
-                root_hash: base64(&published.root.0),
-            })
-        })
-        .await
+        self.let_out(move || office.publish(&asked)).await
+    }
+
+    async fn list_holds(
+        &self,
+        _request: Request<wire::ListHoldsRequest>,
+    ) -> Result<Response<wire::ListHoldsResponse>, Status> {
+        let office = Arc::clone(&self.office);
+        blocking(move || office.holds()).await
+    }
+
+    async fn cancel_hold(
+        &self,
+        request: Request<wire::CancelHoldRequest>,
+    ) -> Result<Response<wire::CancelHoldResponse>, Status> {
+        let (office, digest) = (Arc::clone(&self.office), request.into_inner().digest);
+        blocking(move || office.cancel_hold(&digest)).await
     }
 
     async fn set_status(
@@ -145,7 +146,12 @@ impl Releases for ReleasesService {
 }
 
 impl Office {
-    fn draft(&self, opened: &Opened, period: Period, kinds: &[Kind]) -> Result<Draft, Status> {
+    pub(super) fn draft(
+        &self,
+        opened: &Opened,
+        period: Period,
+        kinds: &[Kind],
+    ) -> Result<Draft, Status> {
         let charter = self.charter()?;
         let terms = terms(&charter, &self.public.me.id)?;
         let ledger = Ledger(&opened.store);
@@ -221,7 +227,7 @@ fn kinds(given: &[String]) -> Result<Vec<Kind>, Status> {
     Ok(kinds)
 }
 
-fn leaves(published: &Published) -> Vec<wire::PublishedSummary> {
+pub(super) fn leaves(published: &Published) -> Vec<wire::PublishedSummary> {
     let one = |(series, revision, leaf_index): &(Series, u32, u64)| wire::PublishedSummary {
         series: series.to_string(),
         revision: *revision,
@@ -251,6 +257,7 @@ fn preview(draft: Draft, today: Date) -> wire::PreviewResponse {
         period: draft.period.to_string(),
         summaries: draft.summaries.iter().map(summary).collect(),
         blocked: draft.blocked.iter().map(blocked).collect(),
+        standing: None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use counterfoil::identity::ApproverKey;
 use serde_json::Value;
 
 use crate::world::table::csv;
@@ -51,6 +52,7 @@ fn planted_words_are_found_nowhere() {
     world.unite("2018", &[&inpud, &anpud]);
     planted(&world, &inpud);
     refused_rows_stay_out_of_the_log(&world, &inpud);
+    named_in_commands(&inpud);
 
     let mut told = Vec::new();
     for kind in ["training", "consultation", "advocacy_action"] {
@@ -178,6 +180,18 @@ fn planted(world: &World, node: &Node) {
     grant.extend(["--out", out.to_str().expect("UTF-8")]);
     node.ok(&grant);
     node.ok(&["access", "revoke", &name]);
+}
+
+/// Persons that commands name: one who is looked for in the book, and one who may approve.
+fn named_in_commands(node: &Node) {
+    let person = format!("{} 3", mark("person"));
+    let ask = ["record", "forget", "--person", &person, "--dry-run"];
+    assert_eq!(node.ok(&ask)["rows"], 1);
+    let key = ApproverKey::from_seed(&[7; 32]).public_key().to_string();
+    let name = mark("approver");
+    node.ok(&["approver", "add", &name, "--key", &key]);
+    let nobody = ["approver", "remove", &mark("nobody")];
+    node.refused(&nobody, "unknown_approver");
 }
 
 /// A row that cannot be read is told to whoever brought it, and to no log.

@@ -1,5 +1,6 @@
 //! The program from outside: what somebody sees who has only its commands, files and ports.
 
+mod approvals;
 mod carpentries;
 mod changed;
 mod contract;
@@ -8,6 +9,8 @@ mod crowd;
 mod demo;
 mod everything;
 mod files;
+mod forget;
+mod holds;
 mod kills;
 mod lists;
 mod markers;
