@@ -111,7 +111,11 @@ impl<'a> Reader<'a> {
         }
         // A sum without minus signs is at least 0, and is that as soon as one table says so.
         let is_sum = terms.iter().all(|(_, times)| *times > 0.0);
-        let is_nothing = |table: &Vec<f64>| terms.iter().all(|(column, _)| table[*column] < NEAR);
+        let is_nothing = |table: &Vec<f64>| {
+            terms
+                .iter()
+                .all(|(column, _)| at_or_nan(table, *column) < NEAR)
+        };
         let lower = if is_sum && self.seen.iter().any(is_nothing) {
             Some(0.0)
         } else {
@@ -138,7 +142,10 @@ impl<'a> Reader<'a> {
         match self.solver.solve(&program, self.limits.per_solve) {
             Ok(solved) if solved.is_best() => {
                 let values = solved.values();
-                let sum: f64 = terms.iter().map(|(at, times)| values[*at] * times).sum();
+                let sum: f64 = terms
+                    .iter()
+                    .map(|(at, times)| at_or_nan(&values, *at) * times)
+                    .sum();
                 if !sum.is_finite() {
                     return Err(Trouble::NotFinite);
                 }
@@ -152,6 +159,10 @@ impl<'a> Reader<'a> {
             Err(failure) => Err(trouble(failure)),
         }
     }
+}
+
+fn at_or_nan(values: &[f64], at: usize) -> f64 {
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
 /// How many tables are remembered.

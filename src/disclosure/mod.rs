@@ -28,6 +28,8 @@ mod pool;
 mod solver;
 mod suppress;
 mod threshold;
+#[cfg(test)]
+mod trial;
 mod verify;
 
 pub use audit::{Audit, Finding, Standing, audit};
