@@ -122,7 +122,7 @@ fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
     (world, choices)
 }
 
-/// Numbers that look random and are the same every time: Steele and others' SplitMix64.
+/// Numbers that look random and are the same every time: Steele and others' `SplitMix64`.
 struct Random(u64);
 
 impl Random {
