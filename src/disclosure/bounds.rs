@@ -1,7 +1,7 @@
 //! What a reader can conclude: the least and the most a form can be.
 
 use super::audit::trouble;
-use super::solver::{Column, Failure, Limits, Line, Program, Solver, Trouble};
+use super::solver::{Column, Failure, Limits, Line, Program, Solved, Solver, Trouble};
 use super::{Form, Model, Row};
 
 /// Returns the smallest and the largest value of each form that a model leaves possible, rounded
@@ -29,6 +29,10 @@ struct Reader<'a> {
     /// The column of each atom that is not known.
     columns: Vec<Option<usize>>,
     program: Program,
+    /// The largest value of each column that a single row allows.
+    most: Vec<f64>,
+    /// The program with one more column, solved, for forms to be tied to that column.
+    tied: Option<Result<Box<dyn Solved>, Failure>>,
     limits: &'a Limits,
     solver: &'a dyn Solver,
     used: usize,
@@ -54,6 +58,8 @@ impl<'a> Reader<'a> {
         let mut reader = Self {
             known,
             columns,
+            most: vec![f64::INFINITY; program.columns.len()],
+            tied: None,
             program,
             limits,
             solver,
@@ -83,6 +89,13 @@ impl<'a> Reader<'a> {
             lower: lower.map(|lower| lower as f64),
             upper: upper.map(|upper| upper as f64),
         };
+        if let Some(upper) = line.upper
+            && line.terms.iter().all(|(_, times)| *times > 0.0)
+        {
+            for (column, times) in &line.terms {
+                self.most[*column] = self.most[*column].min(upper / times);
+            }
+        }
         self.program.lines.push(line);
         Ok(())
     }
@@ -111,13 +124,22 @@ impl<'a> Reader<'a> {
         }
         // A sum without minus signs is at least 0, and is that as soon as one table says so.
         let is_sum = terms.iter().all(|(_, times)| *times > 0.0);
-        let is_nothing = |table: &Vec<f64>| terms.iter().all(|(column, _)| table[*column] < NEAR);
+        let is_nothing = |table: &Vec<f64>| {
+            terms
+                .iter()
+                .all(|(column, _)| at_or_nan(table, *column) < NEAR)
+        };
         let lower = if is_sum && self.seen.iter().any(is_nothing) {
             Some(0.0)
+        } else if is_sum && let Some(lower) = self.tied(&terms, 1.0, 0.0)? {
+            Some(lower)
         } else {
             self.extreme(&terms, 1.0)?
         };
-        let upper = self.extreme(&terms, -1.0)?;
+        let upper = match self.tied(&terms, -1.0, self.beyond(&terms))? {
+            Some(upper) => Some(upper),
+            None => self.extreme(&terms, -1.0)?,
+        };
         let lower = lower.map_or(i64::MIN, |lower| {
             constant.saturating_add(snapped(lower).floor() as i64)
         });
@@ -125,12 +147,84 @@ impl<'a> Reader<'a> {
         Ok((lower, upper))
     }
 
-    /// Returns the least (`sign` 1) or the most (-1) of some columns, or `None` without end.
-    fn extreme(&mut self, terms: &[(usize, f64)], sign: f64) -> Result<Option<f64>, Trouble> {
+    /// Returns more than some columns can be together, as far as single rows say.
+    fn beyond(&self, terms: &[(usize, f64)]) -> f64 {
+        let most = |(column, times): &(usize, f64)| (self.most[*column] * times).max(0.0);
+        terms.iter().map(most).sum::<f64>() + 1.0
+    }
+
+    /// Returns the least (`sign` 1) or the most (-1) of some columns, going on from what is solved
+    /// already, or `None` where that cannot be done.
+    ///
+    /// What is solved cannot be asked for something else, but it can be given a line. So there is
+    /// one more column, which is all that costs anything. For the least, the line says that it is
+    /// no less than the form, and for the most, that both together are more than the form can be
+    /// alone.
+    fn tied(
+        &mut self,
+        terms: &[(usize, f64)],
+        sign: f64,
+        beyond: f64,
+    ) -> Result<Option<f64>, Trouble> {
+        if !beyond.is_finite() {
+            return Ok(None);
+        }
+        let tie = self.program.columns.len();
+        let base = match self.tied.take() {
+            Some(base) => base,
+            None => self.tie()?,
+        };
+        self.spend()?;
+        let away = terms.iter().map(|(column, times)| (*column, -sign * times));
+        let line = Line {
+            terms: away.chain([(tie, 1.0)]).collect(),
+            lower: Some(beyond),
+            upper: None,
+        };
+        let solved = base.as_ref().ok().map(|base| base.and(&line));
+        self.tied = Some(base);
+        // Any trouble on the way is no answer: the long way is taken instead.
+        let Some(Ok(solved)) = solved else {
+            return Ok(None);
+        };
+        let values = solved.values();
+        let sum = sum(terms, &values);
+        let is_tied = (at_or_nan(&values, tie) - sign * sum - beyond).abs() < NEAR;
+        if !solved.is_best() || !is_tied {
+            return Ok(None);
+        }
+        self.remember(values);
+        Ok(Some(sum))
+    }
+
+    fn tie(&mut self) -> Result<Result<Box<dyn Solved>, Failure>, Trouble> {
+        let mut program = self.program.clone();
+        program.columns.push(Column {
+            cost: 1.0,
+            lower: 0.0,
+            upper: f64::INFINITY,
+        });
+        self.spend()?;
+        Ok(self.solver.solve(&program, self.limits.per_solve))
+    }
+
+    fn remember(&mut self, values: Vec<f64>) {
+        if self.seen.len() < REMEMBERED {
+            self.seen.push(values);
+        }
+    }
+
+    fn spend(&mut self) -> Result<(), Trouble> {
         if self.used >= self.limits.solves {
             return Err(Trouble::Exhausted);
         }
         self.used += 1;
+        Ok(())
+    }
+
+    /// Returns the least (`sign` 1) or the most (-1) of some columns, or `None` without end.
+    fn extreme(&mut self, terms: &[(usize, f64)], sign: f64) -> Result<Option<f64>, Trouble> {
+        self.spend()?;
         let mut program = self.program.clone();
         for (column, times) in terms {
             program.columns[*column].cost = sign * times;
@@ -138,13 +232,11 @@ impl<'a> Reader<'a> {
         match self.solver.solve(&program, self.limits.per_solve) {
             Ok(solved) if solved.is_best() => {
                 let values = solved.values();
-                let sum: f64 = terms.iter().map(|(at, times)| values[*at] * times).sum();
+                let sum = sum(terms, &values);
                 if !sum.is_finite() {
                     return Err(Trouble::NotFinite);
                 }
-                if self.seen.len() < REMEMBERED {
-                    self.seen.push(values);
-                }
+                self.remember(values);
                 Ok(Some(sum))
             }
             Ok(_) => Err(Trouble::Timeout),
@@ -152,6 +244,15 @@ impl<'a> Reader<'a> {
             Err(failure) => Err(trouble(failure)),
         }
     }
+}
+
+fn sum(terms: &[(usize, f64)], values: &[f64]) -> f64 {
+    let term = |(column, times): &(usize, f64)| at_or_nan(values, *column) * times;
+    terms.iter().map(term).sum()
+}
+
+fn at_or_nan(values: &[f64], at: usize) -> f64 {
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
 /// How many tables are remembered.

@@ -24,6 +24,8 @@ mod pool;
 mod solver;
 mod suppress;
 pub mod tables;
+#[cfg(test)]
+mod trial;
 mod verify;
 
 pub use audit::{Audit, Finding, Standing, audit};

@@ -11,6 +11,7 @@
 //! - [`report`]: a grouped sum over ten million cells.
 //! - [`sync`]: 200,000 summaries between two nodes over mutual TLS, and nothing new at all.
 //! - [`start`]: a node that holds 200,000 summaries, or 1,000, as a process.
+//! - [`disclosure`]: what to hide of a table of 20x20x10 counts, and the proof.
 //! - [`binary`]: the program as it is shipped.
 //!
 //! Here every figure stands beside what it is held against, measured in the same run and in turns,
@@ -19,6 +20,7 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what this does")]
 
 mod binary;
+mod disclosure;
 mod import;
 mod measure;
 mod memory;
@@ -42,6 +44,7 @@ const SUBJECTS: &[Subject] = &[
     ("report", report::run),
     ("sync", sync::run),
     ("start", start::run),
+    ("disclosure", disclosure::run),
     ("binary", binary::run),
 ];
 

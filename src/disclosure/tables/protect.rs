@@ -79,18 +79,11 @@ pub fn protect(case: &Case<'_>, progress: &mut dyn FnMut(usize, usize)) -> Prote
     loop {
         match plan.attempt(progress) {
             Err(reason) => {
-                eprintln!(
-                    "DBG step back {reason:?} ahead {} open {:?}",
-                    plan.ahead.len(),
-                    plan.standing
-                );
                 if !plan.step_back(&reason) {
                     return plan.finish(None);
                 }
             }
             Ok(attempt) => {
-                for (c, (h, f)) in attempt.candidates.iter().zip(attempt.chosen.hidden.iter().zip(attempt.figures.iter().map(Some).chain(std::iter::repeat(None)))) { if c.cell == 0 { let ct = if c.table < plan.sheets.len() { &plan.sheets[c.table].count } else { &plan.ahead[c.table - plan.sheets.len()].count }; eprintln!("DBG {:?} {} {:?} hidden {h} {f:?} {:?} must {}", ct.measure, ct.axes.len(), ct.period, c.choice.hidden_as, c.choice.must_hide); } }
-                eprintln!("DBG proven {} relaxed {:?}", attempt.proven, attempt.chosen.relaxed);
                 if plan.hold_near(&attempt) || plan.bracket(&attempt) {
                     continue;
                 }
@@ -329,11 +322,18 @@ impl<'a> Plan<'a> {
         let forms = [asked.form.without(|atom| known.contains(&atom))];
         let left = bounds(&model, &forms, self.case.limits, self.case.solver)
             .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        // Who knows of their own visits knows that the others made that many fewer of a small total.
+        let own = known.iter().map(|atom| world.truth[*atom]).max();
+        let due = asked.at_least.saturating_sub(own.unwrap_or(0));
+        // Of differences inside a small total nothing more is asked than that they may be nothing.
+        let is_small = asked.at_least < i64::from(self.case.floor.min_cell);
+        let is_difference = asked.form.terms().any(|(_, times)| times < 0);
+        let due = if is_small && is_difference { 0 } else { due };
         let too_much = left.first().is_none_or(|(lower, upper)| {
             relaxed.at_most.is_some_and(|kept| kept > *lower)
                 || relaxed
                     .at_least
-                    .is_some_and(|kept| upper.is_none_or(|upper| kept < upper))
+                    .is_some_and(|kept| kept < upper.unwrap_or(due).min(due))
         });
         match too_much {
             true => Err(Reason::Unproven(

@@ -1,0 +1,139 @@
+//! A table of 20x20x10 counts: what to hide, and the proof.
+
+use std::time::{Duration, Instant};
+
+use counterfoil::disclosure::{
+    Choice, Form, Functional, Limits, Microlp, Model, World, choose, model_of, verify,
+};
+
+use crate::measure::{Took, say};
+
+/// Measures a table far larger than a node's.
+pub(crate) fn run() {
+    for sides in [[4, 6, 5], [5, 5, 20], [20, 20, 10]] {
+        table(sides);
+    }
+}
+
+const FLOOR: i64 = 5;
+
+fn table(sides: [usize; 3]) {
+    let (world, choices) = problem(sides);
+    let limits = Limits {
+        per_solve: Duration::from_secs(10),
+        solves: 100_000,
+    };
+    let begun = Instant::now();
+    let mut said = 0;
+    let mut progress = |done: usize, all: usize| {
+        let tenth = done * 10 / all.max(1);
+        if tenth > said {
+            said = tenth;
+            say(
+                &format!("  {done} of {all}"),
+                format!("{:.1} s", begun.elapsed().as_secs_f64()),
+            );
+        }
+    };
+    let worlds = [world];
+    let (took, chosen) = Took::of(|| {
+        choose(
+            &worlds,
+            &choices,
+            &[7; 32],
+            &limits,
+            &Microlp,
+            &mut progress,
+        )
+    });
+    let chosen = chosen.expect("the table fits together");
+    let [i, j, k] = sides;
+    let name = format!("{i}x{j}x{k}: suppression and audit");
+    say(
+        &name,
+        format!("{:.2} s, {:.2} s of processor time", took.wall, took.cpu),
+    );
+    let hidden = chosen.hidden.iter().filter(|hidden| **hidden).count();
+    let primaries = worlds[0].functionals.len();
+    let cells = choices.len();
+    say(
+        "cells, sensitive, hidden",
+        format!("{cells}, {primaries}, {hidden}"),
+    );
+    let unproven = chosen.unproven.len();
+    let tables = chosen.witnesses[0].tables();
+    say("unproven, witness tables", format!("{unproven}, {tables}"));
+    let model = model_of(&worlds[0], 0, &choices, &chosen.hidden);
+    let (took, refused) = Took::of(|| {
+        let functionals = worlds[0].functionals.iter().enumerate();
+        let is_refused = |(at, functional): &(usize, &Functional)| {
+            let certificate = chosen.witnesses[0].certificate(*at);
+            certificate.is_none_or(|certificate| verify(&model, functional, &certificate).is_err())
+        };
+        functionals.filter(is_refused).count()
+    });
+    say(
+        "refused by the verifier",
+        format!("{refused}, {:.2} s", took.wall),
+    );
+}
+
+/// Returns counts of three codes each with all their margins, all of them to be shown but for the
+/// small.
+fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
+    let mut random = Random(20_261_123);
+    let truth: Vec<i64> = (0..i * j * k).map(|_| random.count()).collect();
+    let mut forms = Vec::new();
+    for a in 0..=i {
+        for b in 0..=j {
+            for c in 0..=k {
+                let all = |at: usize, side: usize| if at == side { 0..side } else { at..at + 1 };
+                let atoms = all(a, i).flat_map(|a| {
+                    all(b, j).flat_map(move |b| all(c, k).map(move |c| (a * j + b) * k + c))
+                });
+                forms.push(Form::sum(atoms));
+            }
+        }
+    }
+    let value = |form: &Form| form.value(&truth).expect("it fits");
+    let is_small = |form: &&Form| (1..FLOOR).contains(&value(form));
+    let functional = |form: &Form| Functional {
+        form: form.clone(),
+        at_most: 0,
+        at_least: FLOOR,
+    };
+    let functionals = forms.iter().filter(is_small).map(functional).collect();
+    let choice = |form: &Form| Choice {
+        forms: vec![Some(form.clone())],
+        cost: 1.0 + (1.0 + value(form) as f64).ln(),
+        must_hide: is_small(&form),
+        hidden_as: None,
+    };
+    let choices = forms.iter().map(choice).collect();
+    let world = World {
+        model: Model {
+            atoms: truth.len(),
+            rows: Vec::new(),
+        },
+        truth: truth.clone(),
+        functionals,
+        insiders: Vec::new(),
+    };
+    (world, choices)
+}
+
+/// Numbers that look random and are the same every time: Steele and others' `SplitMix64`.
+struct Random(u64);
+
+impl Random {
+    /// Returns a count, 4.5 on average, small ones more often.
+    fn count(&mut self) -> i64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^= bits >> 31;
+        let even = (bits >> 11) as f64 / (1u64 << 53) as f64;
+        (-(1.0 - even).ln() * 4.5) as i64
+    }
+}
