@@ -406,7 +406,9 @@ impl<'a> Plan<'a> {
         }
         let k = i64::from(self.case.floor.min_cell);
         for (candidate, figure) in attempt.candidates.iter().zip(&attempt.figures) {
-            let sheet = self.sheets[candidate.table];
+            let Some(sheet) = self.sheets.get(candidate.table) else {
+                break;
+            };
             let unbounded = *figure == Figure::Absent && sheet.count.is_total();
             if let Some(value) = sheet.tallies[candidate.cell].value.filter(|_| unbounded) {
                 self.brackets[candidate.table] = Some((0, step_above(value, k) - 1));
