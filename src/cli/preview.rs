@@ -153,6 +153,11 @@ struct DraftCell {
     uncounted: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<Box<Was>>,
+    /// What it truly is, where that is kept back, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truth: Option<Value>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    why: String,
     /// The same for people.
     #[serde(skip)]
     shown: String,
@@ -227,6 +232,8 @@ impl From<wire::DraftTable> for DraftTable {
         };
         let cell = |cell: wire::DraftCell| DraftCell {
             was: cell.was.map(|cell| Box::new(was(*cell))),
+            truth: cell.truth.map(|truth| unit.to_json(truth)),
+            why: cell.why,
             shown: unit.bounds(cell.value, cell.lower, cell.upper),
             dims: cell.dims,
             state: cell.state,
@@ -311,16 +318,32 @@ impl DraftSummary {
     }
 }
 
+impl DraftCell {
+    /// Returns whether what is kept back is that nobody is there.
+    fn is_nobody(&self) -> bool {
+        self.truth == Some(Value::from(0))
+    }
+
+    fn hides_nobody(&self) -> bool {
+        self.truth.is_none() || self.is_nobody()
+    }
+}
+
 impl DraftTable {
     /// Cells that are 0 or not known are counted, each apart, and not listed: they are most of a
-    /// plan's table.
+    /// plan's table. Of a cell that is kept back, what a reader could conclude stands first, then
+    /// what it truly is and why that stays here.
     fn human(&self) -> String {
         // A total is always shown, whatever it is.
-        let is_quiet =
-            |cell: &DraftCell| !self.by.is_empty() && cell.uncounted == 0 && cell.was.is_none();
+        let is_quiet = |cell: &DraftCell| {
+            let says_nothing = cell.uncounted == 0 && cell.was.is_none();
+            !self.by.is_empty() && says_nothing && cell.hides_nobody()
+        };
         let is_zero = |cell: &DraftCell| is_quiet(cell) && cell.shown == "0";
         let is_unknown = |cell: &DraftCell| is_quiet(cell) && cell.state == "absent";
-        let says = |cell: &&DraftCell| !is_zero(cell) && !is_unknown(cell);
+        let is_hidden_nobody = |cell: &DraftCell| is_quiet(cell) && cell.is_nobody();
+        let says =
+            |cell: &&DraftCell| !is_zero(cell) && !is_unknown(cell) && !is_hidden_nobody(cell);
         let rows: Vec<[String; 3]> = self
             .cells
             .iter()
@@ -333,16 +356,27 @@ impl DraftTable {
                     number => Some(format!("{number} not counted")),
                 };
                 let was = cell.was.as_ref().map(|was| format!("was {}", was.shown));
-                let asides: Vec<String> = uncounted.into_iter().chain(was).collect();
+                let kept = cell
+                    .truth
+                    .as_ref()
+                    .map(|truth| format!("really {truth}: {}", cell.why));
+                let asides: Vec<String> = kept.into_iter().chain(uncounted).chain(was).collect();
                 [codes, cell.shown.clone(), asides.join(", ")]
             })
             .collect();
         let number = |of: &dyn Fn(&DraftCell) -> bool| self.cells.iter().filter(|c| of(c)).count();
-        let silent = match (number(&is_zero), number(&is_unknown)) {
-            (0, 0) => String::new(),
-            (zero, 0) => format!(" (0 in {zero})"),
-            (0, unknown) => format!(" (not known in {unknown})"),
-            (zero, unknown) => format!(" (0 in {zero}, not known in {unknown})"),
+        let silent = [
+            (number(&is_zero), "0 in"),
+            (number(&is_unknown), "not known in"),
+            (number(&is_hidden_nobody), "nobody, and not told so, in"),
+        ];
+        let silent = silent.iter().filter(|(number, _)| *number > 0);
+        let silent: Vec<String> = silent
+            .map(|(number, what)| format!("{what} {number}"))
+            .collect();
+        let silent = match silent.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", silent.join(", ")),
         };
         let by = match &self.by[..] {
             [] => String::new(),
@@ -369,8 +403,7 @@ mod tests {
             value,
             lower: value.unwrap_or(0),
             upper,
-            uncounted: 0,
-            was: None,
+            ..wire::DraftCell::default()
         };
         let hours = wire::DraftTable {
             table: "training.hours.by_topic".to_owned(),

@@ -8,7 +8,8 @@ use tonic::{Request, Response, Status};
 
 use super::office::{Office, base64, terms};
 use super::{PeerBook, blocking, invalid};
-use crate::model::{self, Cell, Kind, Period, Series, Table};
+use crate::disclosure::tables::Why;
+use crate::model::{self, Cell, Kind, Period, Series, Table, Tally};
 use crate::release::draft::{Blocked, Draft, DraftSummary, audience_text};
 use crate::release::ledger::Ledger;
 use crate::release::listing::{Listed, listing};
@@ -271,7 +272,11 @@ fn summary(draft: &DraftSummary) -> wire::DraftSummary {
             .summary
             .tables
             .iter()
-            .map(|one| table(one, draft.before.iter().find(|before| before.id == one.id)))
+            .zip(draft.truths.iter().zip(&draft.why))
+            .map(|(one, behind)| {
+                let before = draft.before.iter().find(|before| before.id == one.id);
+                table(one, before, behind)
+            })
             .collect(),
         unchanged: draft.unchanged,
         statements: said(&draft.summary.statements, &draft.warnings),
@@ -304,7 +309,10 @@ fn changes(since: Since) -> Option<wire::RecordChanges> {
     })
 }
 
-fn table(table: &Table, before: Option<&Table>) -> wire::DraftTable {
+/// What truly stands behind a table's cells, and why some of it is kept back.
+type Behind<'d> = (&'d Vec<Tally>, &'d Vec<Option<Why>>);
+
+fn table(table: &Table, before: Option<&Table>, behind: Behind<'_>) -> wire::DraftTable {
     let by = || table.axes.iter().map(|axis| axis.dimension.to_string());
     let was = |codes: &[&str], cell: &Cell| {
         let before = before?;
@@ -314,7 +322,10 @@ fn table(table: &Table, before: Option<&Table>) -> wire::DraftTable {
     };
     let cell = |(at, cell): (usize, &Cell)| {
         let codes = table.codes_at(at);
+        let (truth, why) = kept_back(cell, at, behind);
         wire::DraftCell {
+            truth,
+            why,
             was: was(&codes, cell),
             dims: by().zip(codes.into_iter().map(ToOwned::to_owned)).collect(),
             ..figure(cell)
@@ -326,6 +337,17 @@ fn table(table: &Table, before: Option<&Table>) -> wire::DraftTable {
         by: by().collect(),
         cells: table.cells.iter().enumerate().map(cell).collect(),
         decimals: table.measure.decimals(),
+    }
+}
+
+/// Returns what a cell truly is and why that is not said, where it is not.
+fn kept_back(cell: &Cell, at: usize, (tallies, why): Behind<'_>) -> (Option<i64>, String) {
+    let truth = tallies.get(at).and_then(|tally| tally.value);
+    let why = why.get(at).copied().flatten();
+    match (truth.filter(|_| cell.figure.value() != truth), why) {
+        (Some(truth), Some(why)) => (Some(truth), why.to_string()),
+        (Some(truth), None) => (Some(truth), "the whole table is kept back".to_owned()),
+        (None, _) => (None, String::new()),
     }
 }
 
