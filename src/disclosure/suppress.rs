@@ -554,4 +554,46 @@ mod tests {
         );
         assert_eq!(found, Err(Trouble::Untrue { row: 0 }));
     }
+
+    /// Returns every table of four atoms that a model admits, each atom at most 12.
+    fn all_tables(model: &Model) -> Vec<Vec<i64>> {
+        let table = |at: i64| vec![at % 13, at / 13 % 13, at / 169 % 13, at / 2197];
+        let tables = (0..13 * 13 * 13 * 13).map(table);
+        tables.filter(|table| model.admits(table)).collect()
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+
+        /// Whoever tries every table there is, an insider too, finds each small cell as small and
+        /// as large as it is to look.
+        #[test]
+        fn trying_every_table_tells_nothing(truth in proptest::collection::vec(0i64..6, 4)) {
+            let (mut world, choices) = world(&truth, &table(2, 2), 3);
+            let alone = (0..4).filter(|atom| truth[*atom] == 1);
+            world.insiders = alone.map(|atom| vec![atom]).collect();
+            let chosen = chosen(&[world.clone()], &choices);
+            proptest::prop_assert!(chosen.unproven.is_empty() && chosen.relaxed.is_empty());
+            let tables = all_tables(&model_of(&world, 0, &choices, &chosen.hidden));
+            let readers = std::iter::once(Vec::new()).chain(world.insiders.clone());
+            for known in readers {
+                let is_known = |atom: usize| known.contains(&atom);
+                let possible = tables
+                    .iter()
+                    .filter(|table| known.iter().all(|atom| table[*atom] == truth[*atom]));
+                let possible: Vec<&Vec<i64>> = possible.collect();
+                for functional in &world.functionals {
+                    let rest = functional.form.without(is_known);
+                    if rest.is_empty() {
+                        continue;
+                    }
+                    let value = |form: &Form, table: &[i64]| form.value(table).expect("it fits");
+                    let own = value(&functional.form, &truth) - value(&rest, &truth);
+                    let values = possible.iter().map(|table| value(&rest, table));
+                    proptest::prop_assert!(values.clone().min() <= Some((functional.at_most - own).max(0)));
+                    proptest::prop_assert!(values.max() >= Some(functional.at_least - own));
+                }
+            }
+        }
+    }
 }

@@ -364,16 +364,21 @@ fn social_assistance_at_scale() {
             .count()
     };
     assert_eq!((count(0..=0), count(1..=4)), (511, 1600));
-    if !is_long() {
-        return;
-    }
+    // The whole takes more than minutes to protect: three counties of it here.
+    let is_here = |record: &Record| ["1", "2", "3"].contains(&&*record.codes[1]);
+    let records: Vec<Record> = records.into_iter().filter(is_here).collect();
+    let atoms = Atoms::of(&records, &[0, 3, 4]);
     let regions = Hierarchy::flat(codes(&records, 0))
         .grouped(&records, 0, 1)
         .grouped(&records, 0, 2);
     let incomes = Hierarchy::flat(codes(&records, 3));
     let months = Hierarchy::flat(codes(&records, 4));
     let cells = atoms.cells(&[(0, &regions), (1, &incomes), (2, &months)]);
-    Problem::counts(&atoms, cells, 5).solve("sosialFiktiv", None);
+    let problem = Problem::counts(&atoms, cells, 5);
+    assert!(problem.recoverable(&problem.primaries()) > 0);
+    if is_long() {
+        problem.solve("sosialFiktiv, three counties", None);
+    }
 }
 
 #[test]
