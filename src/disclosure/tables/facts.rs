@@ -25,6 +25,9 @@ pub(crate) enum From {
     Nothing,
     /// Who completed, or was one of the persons, attended.
     Attended(Measure),
+    /// And did so there, where every head is known well enough: a person of two countries stands
+    /// in neither.
+    AttendedThere,
     /// Nobody attends one activity twice.
     Once,
     /// Persons of a part of a year are persons of the year.
@@ -59,9 +62,13 @@ pub(crate) fn facts<'s>(
             .iter()
             .filter(|body| is_of_attendances(body))
         {
-            for (all, some) in layout.side_by_side(attended, of_them) {
+            for (all, some, is_total) in layout.side_by_side(attended, of_them) {
                 let row = Row::at_least_nothing(all.minus(&some));
-                facts.push(fact(row, From::Attended(of_them.measure)));
+                let from = match is_total {
+                    true => From::Attended(of_them.measure),
+                    false => From::AttendedThere,
+                };
+                facts.push(fact(row, from));
             }
         }
     }

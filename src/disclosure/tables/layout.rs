@@ -215,8 +215,9 @@ impl Layout {
         &self.bodies
     }
 
-    /// Returns, for two measures in the time both speak of, the forms of every cell both have.
-    pub(super) fn side_by_side(&self, one: &Body, other: &Body) -> Vec<(Form, Form)> {
+    /// Returns, for two measures in the time both speak of, the forms of every cell both have, and
+    /// whether it is a total.
+    pub(super) fn side_by_side(&self, one: &Body, other: &Body) -> Vec<(Form, Form, bool)> {
         let mut pairs = BTreeSet::new();
         for mine in &one.blocks {
             for theirs in &other.blocks {
@@ -231,7 +232,7 @@ impl Layout {
                         at.times.clone_from(&my_times);
                         let form = mine.form(one, &at);
                         at.times.clone_from(&their_times);
-                        pairs.insert((form, theirs.form(other, &at)));
+                        pairs.insert((form, theirs.form(other, &at), common.is_empty()));
                     }
                 }
             }
