@@ -17,6 +17,7 @@
 mod audit;
 mod bounds;
 mod form;
+mod known;
 mod magnitude;
 mod model;
 mod moves;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::known::Known;
 use super::moves::Step;
 use super::verify::{Certificate, Flaw, is_possible, sum, verify};
 use super::{Form, Functional, Model};
@@ -80,6 +81,8 @@ pub(super) struct Pool {
     /// Bounds that had to be relaxed for an insider.
     relaxed: BTreeMap<Need, i64>,
     proofs: Vec<Option<usize>>,
+    /// Functionals inside a sum that is bounded itself.
+    inside: Vec<bool>,
 }
 
 impl Pool {
@@ -113,11 +116,42 @@ impl Pool {
             relaxed: BTreeMap::new(),
             proofs: vec![None; runs.len() * functionals.len() * 2],
             runs,
+            inside: Vec::new(),
         };
         for need in pool.needs() {
             pool.recheck(need);
         }
         Some(pool)
+    }
+
+    /// Returns the same pool, asking less of insiders inside sums that are bounded themselves.
+    pub(super) fn inside(mut self, inside: &[bool]) -> Self {
+        self.inside = inside.to_vec();
+        for need in self.needs() {
+            self.recheck(need);
+        }
+        self
+    }
+
+    /// Asks no more than what a reader finds possible who draws what follows from single rows.
+    pub(super) fn know(&mut self, run: usize, known: &Known) {
+        for need in self
+            .needs()
+            .filter(|need| need.run == run)
+            .collect::<Vec<_>>()
+        {
+            let Some(asked) = self.bound(need) else {
+                continue;
+            };
+            let (lower, upper) = known.bounds(self.form(need));
+            let left = match need.side {
+                Side::Low => lower.max(asked),
+                Side::High => upper.map_or(asked, |upper| upper.min(asked)),
+            };
+            if left != asked {
+                self.relax(need, left);
+            }
+        }
     }
 
     /// Returns everything that is to be proven, reader by reader.
@@ -173,7 +207,12 @@ impl Pool {
             return None;
         }
         match need.side {
-            Side::High => Some(functional.at_least),
+            Side::High => {
+                let inside = self.inside.get(need.functional) == Some(&true);
+                let own = known.iter().map(|atom| self.truth[*atom]).max();
+                let own = own.filter(|_| inside).unwrap_or(0);
+                Some(functional.at_least.saturating_sub(own))
+            }
             Side::Low => {
                 let own = known.iter().fold(0, |sum: i64, atom| {
                     let times = functional.form.coefficient(*atom);

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
+use super::known::Known;
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
 use super::solver::{Failure, Limits, Solver, Trouble};
@@ -33,6 +34,9 @@ pub struct World {
     pub functionals: Vec<Functional>,
     /// Atoms whose true value an insider knows; each is a reader of their own.
     pub insiders: Vec<Vec<usize>>,
+    /// For each functional, whether it lies inside a sum that is bounded itself, so that what an
+    /// insider knows of that sum is missing from what it can be; none where empty.
+    pub inside: Vec<bool>,
 }
 
 /// A cell that would be shown exactly, if that gives nobody away.
@@ -167,7 +171,15 @@ impl<'a> Plan<'a> {
             let model = model_of(world, at, choices, &vec![true; choices.len()]);
             check_truth(&model, &world.truth)?;
             let pool = Pool::new(&world.truth, &world.functionals, &world.insiders);
-            pools.push(pool.ok_or(Trouble::Misfit)?);
+            let pool = pool.map(|pool| pool.inside(&world.inside));
+            let mut pool = pool.ok_or(Trouble::Misfit)?;
+            for (insider, atoms) in world.insiders.iter().enumerate() {
+                let own = |atom: &usize| Row::exactly(Form::atom(*atom), world.truth[*atom]);
+                let mut rows = world.model.rows.clone();
+                rows.extend(atoms.iter().map(own));
+                pool.know(insider + 1, &Known::from(world.truth.len(), &rows));
+            }
+            pools.push(pool);
         }
         let cost = |(at, choice): (usize, &Choice)| choice.cost * (1.0 + tie(tie_break, at));
         Ok(Self {
@@ -456,6 +468,7 @@ mod tests {
             truth: truth.to_vec(),
             functionals: functionals.collect(),
             insiders: Vec::new(),
+            inside: Vec::new(),
         };
         let choices = forms.iter().map(|form| Choice {
             forms: vec![Some(form.clone())],

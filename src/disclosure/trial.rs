@@ -162,6 +162,7 @@ fn problem() -> (World, Vec<Choice>) {
         truth,
         functionals: small.to_vec(),
         insiders: vec![vec![0]],
+        inside: Vec::new(),
     };
     (world, choices)
 }

@@ -236,7 +236,8 @@ impl<'a> Plan<'a> {
         for state in case.past {
             worlds.push(World::of(state, case.said, case.floor, false)?);
         }
-        let candidates = self.candidates(&worlds);
+        let mut candidates = self.candidates(&worlds);
+        drop_strangers(&mut worlds, &mut candidates);
         let choices: Vec<Choice> = candidates
             .iter()
             .map(|candidate| candidate.choice.clone())
@@ -252,6 +253,29 @@ impl<'a> Plan<'a> {
             progress,
         )
         .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        eprintln!(
+            "DBG {:?} choose {:?} worlds {} atoms {:?} rows {:?} functionals {} insiders {:?} choices {} hidden {} relaxed {} unproven {:?} standing {:?}",
+            self.sheets.first().map(|s| s.count.period),
+            t0.elapsed(),
+            asked.len(),
+            asked[0].truth.len(),
+            asked[0].model.rows.len(),
+            proven,
+            asked.iter().map(|w| w.insiders.len()).collect::<Vec<_>>(),
+            choices.len(),
+            chosen.hidden.iter().filter(|h| **h).count(),
+            chosen.relaxed.len(),
+            chosen.unproven.first(),
+            self.standing
+                .iter()
+                .map(|s| match s {
+                    Standing::Open => 'o',
+                    Standing::Plain => 'p',
+                    Standing::Held => 'h',
+                    Standing::Withheld(_) => 'w',
+                })
+                .collect::<String>()
+        );
         if let Some(unproven) = chosen.unproven.first() {
             return Err(Reason::Unproven(unproven.why.to_string()));
         }
@@ -542,6 +566,21 @@ impl Attempt {
     }
 }
 
+/// Leaves out the past states of which nothing to be shown now is true: nobody learns more of them.
+fn drop_strangers(worlds: &mut Vec<World<'_>>, candidates: &mut [Candidate]) {
+    for at in (1..worlds.len()).rev() {
+        if candidates
+            .iter()
+            .all(|candidate| candidate.choice.forms[at].is_none())
+        {
+            worlds.remove(at);
+            for candidate in candidates.iter_mut() {
+                candidate.choice.forms.remove(at);
+            }
+        }
+    }
+}
+
 /// Returns the hash of every table that proves something.
 fn certificate(chosen: &Chosen) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -572,6 +611,11 @@ fn asked(world: &World<'_>) -> engine::World {
         truth: world.truth.clone(),
         functionals,
         insiders: world.alone.clone(),
+        inside: world
+            .sensitive
+            .iter()
+            .map(|sensitive| sensitive.inside)
+            .collect(),
     }
 }
 

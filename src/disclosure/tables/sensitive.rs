@@ -17,6 +17,8 @@ pub(crate) struct Sensitive {
     /// The table and cell it is about.
     pub(crate) about: (usize, usize),
     pub(crate) why: Why,
+    /// Whether it lies inside a total that is shown to be below the floor.
+    pub(crate) inside: bool,
 }
 
 /// Finds them in the true tables of one state.
@@ -30,7 +32,10 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// Returns every one of them, each form once.
     pub(super) fn all(&self) -> Vec<Sensitive> {
-        let mut found = Found::default();
+        let mut found = Found {
+            floor: i64::from(self.floor.min_cell),
+            ..Found::default()
+        };
         for (at, sheet) in self.state.sheets.iter().enumerate() {
             let limit = self.limit(&sheet.count);
             for (cell, tally) in sheet.tallies.iter().enumerate() {
@@ -52,7 +57,10 @@ impl Search<'_> {
 
     /// Returns those that tell how little something changed since it was shown.
     pub(super) fn changes(&self, said: &[Said]) -> Vec<Sensitive> {
-        let mut found = Found::default();
+        let mut found = Found {
+            floor: i64::from(self.floor.min_cell),
+            ..Found::default()
+        };
         for table in said {
             let Some(at) = self
                 .state
@@ -272,6 +280,7 @@ impl Search<'_> {
 struct Found {
     list: Vec<Sensitive>,
     at: BTreeMap<Form, usize>,
+    floor: i64,
 }
 
 impl Found {
@@ -285,11 +294,13 @@ impl Found {
             known.at_least = known.at_least.max(functional.at_least);
             return;
         }
+        let inside = functional.at_least < self.floor && why != Why::Changed;
         self.at.insert(functional.form.clone(), self.list.len());
         self.list.push(Sensitive {
             functional,
             about,
             why,
+            inside,
         });
     }
 }

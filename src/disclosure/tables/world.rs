@@ -9,6 +9,7 @@ use super::layout::Layout;
 use super::sensitive::{Search, Sensitive, alone};
 use super::why::Reason;
 use crate::charter::policy::Floor;
+use crate::disclosure::known::Known;
 use crate::disclosure::{Form, Row};
 use crate::model::{Cell, Figure, Measure};
 
@@ -62,6 +63,12 @@ impl<'a> World<'a> {
         if now {
             sensitive.extend(search.changes(&said));
         }
+        let known = Known::from(truth.len(), &rows);
+        let sensitive = sensitive.into_iter().filter_map(|one| {
+            let functional = known.left_of(&one.functional)?;
+            Some(Sensitive { functional, ..one })
+        });
+        let sensitive = sensitive.collect();
         let alone = alone(&layout, state);
         Ok(Self {
             state,

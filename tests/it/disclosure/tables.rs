@@ -220,6 +220,7 @@ impl Problem {
             truth,
             functionals,
             insiders: Vec::new(),
+            inside: Vec::new(),
         };
         Self {
             world,

@@ -1,0 +1,135 @@
+//! What a reader knows of single atoms and sums without reckoning far: row by row, until nothing
+//! follows.
+
+use super::{Form, Functional, Row};
+
+/// How often all rows are gone through.
+const ROUNDS: usize = 24;
+
+/// The smallest and largest value of each atom, as far as single rows tell.
+#[derive(Debug)]
+pub(crate) struct Known(Vec<(i64, Option<i64>)>);
+
+impl Known {
+    /// Draws what follows from each row by itself, again and again.
+    pub(crate) fn from(atoms: usize, rows: &[Row]) -> Self {
+        let mut known = Self(vec![(0, None); atoms]);
+        for _ in 0..ROUNDS {
+            let before = known.0.clone();
+            rows.iter().for_each(|row| known.learn(row));
+            if known.0 == before {
+                break;
+            }
+        }
+        known
+    }
+
+    /// Returns the smallest and largest value of a form.
+    pub(crate) fn bounds(&self, form: &Form) -> (i64, Option<i64>) {
+        let terms = || form.terms().map(|(atom, times)| self.term(atom, times));
+        let lower = terms().try_fold(0i64, |sum, (lower, _)| sum.checked_add(lower?));
+        let upper = terms().try_fold(0i64, |sum, (_, upper)| sum.checked_add(upper?));
+        (lower.unwrap_or(i64::MIN), upper)
+    }
+
+    /// Returns what is still to be kept of a functional, or `None` where everybody knows its
+    /// value already.
+    pub(crate) fn left_of(&self, functional: &Functional) -> Option<Functional> {
+        let (lower, upper) = self.bounds(&functional.form);
+        (upper != Some(lower)).then(|| Functional {
+            form: functional.form.clone(),
+            at_most: functional.at_most.max(lower),
+            at_least: upper.map_or(functional.at_least, |upper| functional.at_least.min(upper)),
+        })
+    }
+
+    /// Returns the bounds of one term; `None` where there is none.
+    fn term(&self, atom: usize, times: i64) -> (Option<i64>, Option<i64>) {
+        let (lower, upper) = self.0[atom];
+        let (low, high) = (
+            lower.checked_mul(times),
+            upper.and_then(|upper| upper.checked_mul(times)),
+        );
+        if times >= 0 { (low, high) } else { (high, low) }
+    }
+
+    fn learn(&mut self, row: &Row) {
+        if let Some(upper) = row.upper {
+            self.learn_most(&row.form, upper, 1);
+        }
+        if let Some(lower) = row.lower {
+            self.learn_most(&row.form, lower.saturating_neg(), -1);
+        }
+    }
+
+    /// Learns from `sign * form <= most`: no term is larger than what the others leave it.
+    fn learn_most(&mut self, form: &Form, most: i64, sign: i64) {
+        let least = |(atom, times): (usize, i64)| self.term(atom, times.saturating_mul(sign)).0;
+        let (mut sum, mut open) = (0i64, None);
+        for (atom, times) in form.terms() {
+            match least((atom, times)) {
+                Some(lower) => sum = sum.saturating_add(lower),
+                None if open.is_none() => open = Some(atom),
+                None => return,
+            }
+        }
+        for (atom, times) in form.terms() {
+            if open.is_some_and(|open| open != atom) {
+                continue;
+            }
+            let own = self.term(atom, times.saturating_mul(sign)).0.unwrap_or(0);
+            let room = most.saturating_sub(sum.saturating_sub(own));
+            let times = times.saturating_mul(sign);
+            let (lower, upper) = &mut self.0[atom];
+            if times > 0 {
+                let new = room.div_euclid(times);
+                *upper = Some(upper.map_or(new, |upper| upper.min(new)));
+            } else if times < 0 {
+                // times * x <= room, so x >= room / times, rounded up.
+                let new = room
+                    .saturating_neg()
+                    .saturating_add(-times - 1)
+                    .div_euclid(-times);
+                *lower = (*lower).max(new);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_row_by_row_is_known() {
+        let rows = [
+            Row::exactly(Form::sum([0, 1]), 0),
+            Row::exactly(Form::sum([0, 2]), 7),
+            Row::at_least_nothing(Form::atom(2).minus(&Form::atom(3))),
+            Row::at_least_nothing(Form::atom(3).times(2).minus(&Form::atom(2))),
+        ];
+        let known = Known::from(5, &rows);
+        assert_eq!(known.bounds(&Form::atom(2)), (7, Some(7)));
+        assert_eq!(known.bounds(&Form::atom(3)), (4, Some(7)));
+        assert_eq!(known.bounds(&Form::sum([3, 4])), (4, None));
+        assert_eq!(
+            known.bounds(&Form::atom(2).minus(&Form::atom(3))),
+            (0, Some(3))
+        );
+        let asked = Functional {
+            form: Form::atom(3),
+            at_most: 0,
+            at_least: 10,
+        };
+        let left = known.left_of(&asked).expect("it is not known");
+        assert_eq!((left.at_most, left.at_least), (4, 7));
+        assert!(
+            known
+                .left_of(&Functional {
+                    form: Form::atom(2),
+                    ..asked
+                })
+                .is_none()
+        );
+    }
+}
