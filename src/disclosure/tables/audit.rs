@@ -685,6 +685,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_revision_uncovers_is_told() {
+        let mut log = Log::new(10, true);
+        for completed in [between(0, 47), exact(46)] {
+            log.release("2018").attended(vec![], &[exact(47)]).says(
+                Measure::Completions,
+                vec![],
+                &[completed],
+            );
+        }
+        assert_eq!(log.disclosed(), ["beside 2018  1..1"]);
+    }
+
+    #[test]
     fn tables_that_contradict_each_other_are_taken_apart() {
         let mut log = Log::new(10, true);
         log.release("2018Q1").attended(vec![], &[exact(40)]);

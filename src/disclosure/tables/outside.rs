@@ -32,8 +32,9 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Lays atoms under tables. That nobody attends one activity twice is not taken for granted:
-    /// one with several sessions counts a person in each.
+    /// Lays atoms under tables. What need not be so is not taken for granted: that nobody attends
+    /// one activity twice, since one with several sessions counts a person in each; and that
+    /// persons stand in the cell they attended in, since one of two countries stands in neither.
     ///
     /// # Errors
     /// When they overlap in a way that no atoms lie under.
@@ -48,7 +49,7 @@ impl Outside {
             .filter(|fact| match fact.from {
                 From::Agreement | From::Nothing | From::Part => true,
                 From::Attended(_) => counted,
-                From::Once => false,
+                From::AttendedThere | From::Once => false,
             });
         let unknown = tables.iter().flat_map(|shown| unknown(&layout, shown));
         let facts = facts.map(|fact| fact.row).chain(unknown).collect();

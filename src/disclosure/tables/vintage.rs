@@ -2,7 +2,7 @@
 //!
 //! Only what hangs together in time is put together: nothing else bounds anything.
 //!
-//! A revision tells that records changed. What was said before it of the same or an overlapping
+//! A revision that contradicts what it replaces tells that records changed. What was said before it of the same or an overlapping
 //! period, and has not changed since, may no longer be true beside it: it was attacked when it was
 //! said, and is not put together with the revision, unless an overlapping period was revised too
 //! since then and so explains it. So nothing is called disclosed that only two different states of
@@ -10,9 +10,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::count::Count;
+use super::count::{Count, Said};
 use super::shown::Shown;
-use crate::model::Period;
+use crate::model::{Cell, Figure, Period};
 
 /// One release: what was let out about a period, under one leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) struct History<'v> {
     revisions: Vec<Revision>,
 }
 
-/// A release that changed what was said of its period.
+/// A release that contradicts what was said of its period before.
 struct Revision {
     at: usize,
     since: usize,
@@ -59,8 +59,13 @@ impl<'v> History<'v> {
             let Some(since) = history.before[at] else {
                 continue;
             };
-            let mut tables = 0..vintage.tables.len();
-            if tables.any(|table| history.same_before((at, table)).is_none()) {
+            let before = &vintages[since].tables;
+            let mut tables = vintage.tables.iter();
+            if tables.any(|table| {
+                before
+                    .iter()
+                    .any(|other| contradict(&other.said, &table.said))
+            }) {
                 history.revisions.push(Revision {
                     at,
                     since,
@@ -149,6 +154,18 @@ impl<'v> History<'v> {
                 && (revision.since < other.at && other.at <= end)
         })
     }
+}
+
+/// Returns whether what was said of one table at two times cannot both be true of the same records.
+fn contradict(one: &Said, other: &Said) -> bool {
+    let apart = |one: Figure, other: Figure| {
+        one != Figure::Absent && other.upper().is_some_and(|upper| upper < one.lower())
+    };
+    let mut cells = one.cells.iter().zip(&other.cells);
+    let differ = |(one, other): (&Cell, &Cell)| {
+        apart(one.figure, other.figure) || apart(other.figure, one.figure)
+    };
+    one.count == other.count && cells.any(differ)
 }
 
 /// Returns a period with those that overlap it, or overlap one that does: what a release is held

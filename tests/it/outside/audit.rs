@@ -1,5 +1,9 @@
 //! The attack on everything that was ever published, run by anybody who holds the log.
 
+use counterfoil::log::{Audience, Leaf, commitment};
+use counterfoil::model::Figure;
+use counterfoil::store::{Entry, Payload, PublicStore, Replica, SaltedPayload, os_entropy};
+use counterfoil::wire::payload;
 use serde_json::{Value, json};
 
 use crate::world::node::refusal;
@@ -29,6 +33,46 @@ fn history(node: &Node) {
     node.publish("2018Q1", "training");
     add(node, "2019-02-02", "3", "");
     node.publish("2019", "training");
+}
+
+/// Puts a revision into the copy of INPUD's log at a node that does not run, which says of 2018
+/// outright how many completed.
+fn uncover(node: &Node) {
+    let store = PublicStore::open(&node.dir.join("public"), os_entropy).expect("a store");
+    let origin = "joint/inpud";
+    let decode = |entry: &Entry| match &entry.payload {
+        Payload::Here(salted) => payload::decode(&salted.payload).ok(),
+        _ => None,
+    };
+    let entries = store.entries(origin, 0..u64::MAX).expect("a log");
+    let of_year = entries
+        .filter_map(|row| decode(&row.expect("an entry").1))
+        .find(|summary| summary.series.to_string() == "training/2018");
+    let mut summary = of_year.expect("the year");
+    let completed = summary
+        .tables
+        .iter_mut()
+        .find(|table| table.id == "training.completions");
+    completed.expect("a table").cells[0].figure = Figure::Exact(46);
+    summary.revision += 1;
+    let salt = [7; 32];
+    let payload = payload::encode(&summary).expect("small");
+    let leaf = Leaf::Summary {
+        series: summary.series,
+        revision: summary.revision,
+        date: "2019-03-01".parse().expect("a date"),
+        replaces: None,
+        audience: Audience::ALL,
+        commit: commitment(&salt, &payload),
+    };
+    let mut growth = Replica::new(&store, origin).grow().expect("grows");
+    let pushed = growth.push(Entry {
+        leaf: leaf.encode().expect("a leaf").into_bytes(),
+        payload: Payload::Here(SaltedPayload { salt, payload }),
+    });
+    pushed.expect("grows");
+    growth.store(None, None).expect("stores");
+    store.commit().expect("commits");
 }
 
 fn check_clean(audit: &Value, member: &str) {
