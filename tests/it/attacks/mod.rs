@@ -3,5 +3,6 @@
 //! - `book`: who attended what, and a member who publishes from it.
 //! - `catalogue`: attacks from the literature, with their numbers.
 
+mod audited;
 mod book;
 mod catalogue;
