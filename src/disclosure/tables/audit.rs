@@ -10,7 +10,7 @@ use super::conclusion::{About, Conclusion, Place, What, forbids};
 use super::outside::{Known, Outside};
 use super::shown::Shown;
 use super::sums::{Sum, codes, sums};
-use super::vintage::{History, Piece, Vintage};
+use super::vintage::{History, Piece, Vintage, as_first_said};
 use crate::disclosure::{Form, Limits, Solver, Trouble};
 use crate::model::{Cell, Figure, Measure, Period};
 
@@ -27,6 +27,7 @@ pub fn audit(
     limits: &Limits,
     solver: &dyn Solver,
 ) -> Result<Vec<Conclusion>, Trouble> {
+    let vintages = &as_first_said(vintages)[..];
     let mut attack = Attack {
         vintages,
         limits,
@@ -682,6 +683,20 @@ mod tests {
         // Once it does, it counts again.
         log.release("2018").attended(vec![], &[exact(76)]);
         tells(&log, &["cell 2018Q3  0..1"]);
+    }
+
+    #[test]
+    fn nobody_in_nothing_may_be_said_again() {
+        let mut log = Log::new(10, true);
+        for activities in [0, 1] {
+            let behind = vec![Some(activities)];
+            log.release("2018")
+                .says_of(Measure::Attendances, vec![], &[exact(0)], behind);
+        }
+        assert_eq!(log.disclosed(), [""; 0]);
+        let mut log = Log::new(10, true);
+        log.release("2018").attended(vec![], &[exact(0)]);
+        assert_eq!(log.disclosed(), ["cell 2018  0..0"]);
     }
 
     #[test]

@@ -25,6 +25,26 @@ pub struct Vintage {
     pub tables: Vec<Shown>,
 }
 
+/// Returns releases in which a table that says what it said before stands with the activities it
+/// was first said of: shown again as it was, it speaks of the records as they were.
+pub(super) fn as_first_said(vintages: &[Vintage]) -> Vec<Vintage> {
+    let mut settled: Vec<Vintage> = Vec::with_capacity(vintages.len());
+    let mut newest: BTreeMap<Period, usize> = BTreeMap::new();
+    for (at, vintage) in vintages.iter().enumerate() {
+        let mut vintage = vintage.clone();
+        if let Some(before) = newest.insert(vintage.period, at) {
+            for shown in &mut vintage.tables {
+                let mut tables = settled[before].tables.iter();
+                if let Some(same) = tables.find(|other| other.said == shown.said) {
+                    shown.activities.clone_from(&same.activities);
+                }
+            }
+        }
+        settled.push(vintage);
+    }
+    settled
+}
+
 /// A table of a release: both by their numbers.
 pub(super) type Piece = (usize, usize);
 
