@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, approver, charter, demo, init, peer, prove, record, release, report, serve, story,
-    verify,
+    access, approver, audit, charter, demo, init, peer, prove, record, release, report, serve,
+    story, verify,
 };
 use crate::config::Written;
 
@@ -74,6 +74,8 @@ pub(super) enum Command {
     Story(story::StoryArgs),
     /// Say who was expected to report, and did
     Coverage(report::CoverageArgs),
+    /// Say how far anybody can bound what a member ever published
+    Audit(audit::AuditArgs),
     /// Print one leaf of a log with everything needed to check it
     Prove(prove::ProveArgs),
     /// Check a proof, with no node and no network

@@ -15,6 +15,7 @@ mod access;
 mod admin;
 mod approver;
 mod args;
+mod audit;
 mod charter;
 mod context;
 mod demo;
@@ -109,6 +110,7 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Report(args) => report::run(args, &context).await,
         Command::Story(args) => story::run(args, &context).await,
         Command::Coverage(args) => report::run_coverage(args, &context).await,
+        Command::Audit(args) => audit::run(args, &context).await,
         Command::Prove(args) => prove::run(args, &context).await,
         Command::Verify(args) => verify::run(args, &context).await,
         Command::Access(command) => access::run(command, &context).await,

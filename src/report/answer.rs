@@ -11,6 +11,8 @@ use super::grid::{Grid, limit_rows};
 use super::sheet::{INEXACT, UNBOUNDED};
 use super::slots::{Found, Slot};
 use super::tally::{Bounds, Tally, Target, unknown};
+use super::tighten::{Part, Sum, tighten};
+use crate::charter::Policy;
 use crate::model::measure::Adds;
 use crate::model::{Cell, Dimension};
 use crate::wire;
@@ -23,6 +25,9 @@ const REFS_LISTED: usize = 1 << 18;
 
 /// Most summaries listed in one answer with provenance.
 const MOST_REFS: usize = 1 << 20;
+
+/// Most summaries behind the rows of one answer whose bounds are tightened.
+const MOST_SLOTS: usize = 100_000;
 
 /// Most sums kept for one answer.
 const MOST_SUMS: usize = 1 << 21;
@@ -38,6 +43,10 @@ pub(super) struct Answer<'a> {
     tally: Tally,
     /// Per slot, the number of its shape.
     shapes: Vec<usize>,
+    /// Per slot, where its cells are among those found; none where nothing happened.
+    cells_of: Vec<Option<usize>>,
+    /// What a period in which nothing happened counts as.
+    nil: Cell,
     /// Slots by the rows they are behind: member and period, where rows are split by them.
     buckets: Vec<Vec<usize>>,
     signatures: Vec<usize>,
@@ -66,6 +75,13 @@ impl Layout {
         let period = if self.by_period { period } else { 0 };
         period * self.members + member
     }
+}
+
+/// A row whose bounds may be tightened.
+struct Loose {
+    row: usize,
+    bucket: usize,
+    group: usize,
 }
 
 /// What stands behind the rows of one bucket and signature.
@@ -115,6 +131,10 @@ impl<'a> Answer<'a> {
             .iter()
             .map(|slot| grid.shape(slot.member, slot.shape))
             .collect();
+        let mut cells_of = vec![None; found.slots.len()];
+        for (hit, (slot, _)) in found.hits.iter().enumerate() {
+            cells_of[*slot] = Some(hit);
+        }
         let mut answer = Self {
             columns,
             ask,
@@ -124,14 +144,16 @@ impl<'a> Answer<'a> {
             layout,
             tally: Tally::new(sums),
             shapes,
+            cells_of,
+            nil,
             buckets: vec![Vec::new(); blocks],
             signatures: grid.signatures(),
         };
-        answer.add_up(nil);
+        answer.add_up();
         Ok(answer)
     }
 
-    fn add_up(&mut self, nil: Cell) {
+    fn add_up(&mut self) {
         for (slot, cells) in &self.found.hits {
             let map = self.grid.map(self.shapes[*slot]);
             let target = Target {
@@ -150,7 +172,7 @@ impl<'a> Answer<'a> {
             if slot.nil {
                 let covers = &self.grid.map(self.shapes[at]).covers;
                 for (group, _) in covers.iter().enumerate().filter(|(_, covered)| **covered) {
-                    self.tally.add_cell(self.first_sum(slot) + group, nil);
+                    self.tally.add_cell(self.first_sum(slot) + group, self.nil);
                 }
             }
             if slot.nil || slot.shape.is_some() {
@@ -172,7 +194,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Makes the rows, in the order of `by`.
-    pub(super) fn rows(&self) -> Result<Vec<wire::Row>, ReportError> {
+    pub(super) fn rows(&self, policy: &Policy) -> Result<Vec<wire::Row>, ReportError> {
         let lens: Vec<usize> = self.ask.by.iter().map(|by| self.len_of(*by)).collect();
         let total = lens
             .iter()
@@ -188,6 +210,7 @@ impl<'a> Answer<'a> {
         let mut behind: HashMap<(usize, usize), Rc<Behind>> = HashMap::new();
         let mut listed = 0;
         let mut rows = Vec::new();
+        let mut loose: Vec<Loose> = Vec::new();
         let mut at = vec![0; lens.len()];
         for nth in 0..total {
             split(nth, &lens, &mut at);
@@ -208,9 +231,82 @@ impl<'a> Answer<'a> {
                     most: MOST_REFS,
                 });
             }
-            rows.push(self.row(&at, behind, self.bounds(member, period, group, behind)));
+            let bounds = self.bounds(member, period, group, behind);
+            if bounds.state == INEXACT && self.ask.measure.counts_persons() {
+                loose.push(Loose {
+                    row: rows.len(),
+                    bucket,
+                    group,
+                });
+            }
+            rows.push(self.row(&at, behind, bounds));
         }
+        self.tighten(policy, &loose, &mut rows);
         Ok(rows)
+    }
+
+    /// Tightens the bounds of rows by what else their members published.
+    fn tighten(&self, policy: &Policy, loose: &[Loose], rows: &mut [wire::Row]) {
+        let slots = loose.iter().map(|loose| self.buckets[loose.bucket].len());
+        if slots.sum::<usize>() > MOST_SLOTS {
+            return;
+        }
+        let of_rows: Vec<Vec<Sum<'_>>> = loose.iter().map(|loose| self.sums(loose)).collect();
+        let sums: Vec<Sum<'_>> = of_rows.iter().flatten().cloned().collect();
+        let mut tight = tighten(self.columns, policy, self.ask, &sums).into_iter();
+        for (loose, of_row) in loose.iter().zip(&of_rows) {
+            let row = &mut rows[loose.row];
+            let Some(bounds) = self.over_members(tight.by_ref().take(of_row.len())) else {
+                continue;
+            };
+            row.value = self.value(bounds, of_row.len());
+            row.lower = bounds.lower;
+            row.upper = bounds.upper();
+        }
+    }
+
+    /// Returns what a row adds up, member by member.
+    fn sums(&self, loose: &Loose) -> Vec<Sum<'_>> {
+        let mut sums: Vec<Sum<'_>> = Vec::new();
+        for at in &self.buckets[loose.bucket] {
+            let map = self.grid.map(self.shapes[*at]);
+            if !map.covers[loose.group] {
+                continue;
+            }
+            let slot = &self.found.slots[*at];
+            if sums.last().is_none_or(|sum| sum.member != slot.member) {
+                sums.push(Sum {
+                    member: slot.member,
+                    parts: Vec::new(),
+                    rest: Bounds::default(),
+                });
+            }
+            let Some(sum) = sums.last_mut() else { continue };
+            match self.cells_of[*at] {
+                Some(hit) => sum.parts.extend(self.parts(*at, hit, loose.group)),
+                None => sum.rest = sum.rest.plus(self.nil.into()),
+            }
+        }
+        sums
+    }
+
+    /// Returns the cells of a slot that belong to a group.
+    fn parts(&self, at: usize, hit: usize, group: usize) -> impl Iterator<Item = Part<'_>> {
+        let slot = &self.found.slots[at];
+        let cells = self.found.hits[hit].1;
+        let to = self.grid.map(self.shapes[at]).to.iter().enumerate();
+        let axes = slot
+            .shape
+            .map_or(&[][..], |shape| self.columns.shape(shape));
+        to.filter(move |(_, to)| **to as usize == group)
+            .filter_map(move |(cell, _)| {
+                Some(Part {
+                    word: slot.word,
+                    axes,
+                    cell,
+                    bounds: cells.get(cell)?.into(),
+                })
+            })
     }
 
     fn len_of(&self, by: By) -> usize {
@@ -301,22 +397,32 @@ impl<'a> Answer<'a> {
             sum(member)
         } else {
             let members = behind.members.iter().map(|member| sum(*member));
-            let distinct = self.ask.adds() == Adds::Distinct;
-            members
-                .reduce(|one, other| {
-                    if distinct {
-                        one.joined(other)
-                    } else {
-                        one.plus(other)
-                    }
-                })
-                .unwrap_or_default()
+            self.over_members(members).unwrap_or_default()
         };
         let summed_over_periods = !self.layout.by_period && self.ask.adds() != Adds::Level;
         if summed_over_periods && behind.members.iter().any(|m| self.covers.has_gap[*m]) {
             bounds.state |= INEXACT | UNBOUNDED;
         }
         bounds
+    }
+
+    /// Returns the bounds of what several members have together.
+    fn over_members(&self, members: impl Iterator<Item = Bounds>) -> Option<Bounds> {
+        let distinct = self.ask.adds() == Adds::Distinct;
+        members.reduce(|one, other| {
+            if distinct {
+                one.joined(other)
+            } else {
+                one.plus(other)
+            }
+        })
+    }
+
+    /// Returns the value of a row where it is exact: different persons of several members never
+    /// are, since some may be in two.
+    fn value(&self, bounds: Bounds, members: usize) -> Option<i64> {
+        let distinct = self.ask.adds() == Adds::Distinct && members > 1;
+        (bounds.state == 0 && !distinct).then_some(bounds.lower)
     }
 
     fn row(&self, at: &[usize], behind: &Behind, bounds: Bounds) -> wire::Row {
@@ -328,10 +434,9 @@ impl<'a> Answer<'a> {
             };
             (by.as_str().to_owned(), code)
         };
-        let distinct = self.ask.adds() == Adds::Distinct && behind.members.len() > 1;
         wire::Row {
             group: self.ask.by.iter().zip(at).map(word).collect(),
-            value: (bounds.state == 0 && !distinct).then_some(bounds.lower),
+            value: self.value(bounds, behind.members.len()),
             lower: bounds.lower,
             upper: bounds.upper(),
             uncounted: bounds.uncounted,

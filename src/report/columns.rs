@@ -5,14 +5,14 @@
 //! status put after it. Older revisions stay, so that an answer can be as of an earlier date. A
 //! recall counts at every date, because the payload is erased everywhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
 use super::sheet::{Sheet, SheetKey};
 use crate::charter::policy::Audience;
 use crate::model::table::cell_count;
-use crate::model::{Axis, Grain, Kind, MemberId, Period, Series, Summary, words};
+use crate::model::{Axis, Grain, Kind, MemberId, Period, Series, Summary, Table, words};
 
 words! {
     /// What a member says of a period it publishes nothing for.
@@ -352,6 +352,36 @@ impl Columns {
     /// Returns the packed cells of a table.
     pub(super) fn sheet(&self, key: &SheetKey) -> Option<&Sheet> {
         self.sheets.get(key)
+    }
+
+    /// Returns the tables of some summaries, those of the keys that are wanted, by word and in
+    /// the order of their identifiers.
+    pub(super) fn tables_of(
+        &self,
+        words: &BTreeSet<u32>,
+        wanted: impl Fn(&SheetKey) -> bool,
+    ) -> BTreeMap<u32, Vec<Table>> {
+        let mut tables: BTreeMap<u32, Vec<Table>> = BTreeMap::new();
+        for (key, sheet) in self.sheets.iter().filter(|(key, _)| wanted(key)) {
+            for block in sheet
+                .blocks()
+                .filter(|block| words.contains(&block.summary))
+            {
+                tables.entry(block.summary).or_default().push(Table {
+                    id: key.id.clone(),
+                    measure: key.measure,
+                    axes: self.shape(block.shape).to_vec(),
+                    cells: (0..).map_while(|at| block.cells.get(at)).collect(),
+                });
+            }
+        }
+        for of_word in tables.values_mut() {
+            of_word.sort_by(|one, other| {
+                let key = |table: &Table| (table.id.clone(), table.measure, table.axes.clone());
+                key(one).cmp(&key(other))
+            });
+        }
+        tables
     }
 
     /// Returns a word by its number.

@@ -8,7 +8,8 @@
 //! From a question to its answer:
 //! - `ask`: the question as understood; `choose` finds its table, `span` its periods.
 //! - `slots`: which summary answers for a member in a period; `gaps`: what is not here.
-//! - `grid`: from the codes of a table to the rows of an answer; `tally`: sums of bounds.
+//! - `grid`: from the codes of a table to the rows of an answer; `tally`: sums of bounds;
+//!   `tighten`: bounds as tight as all a member published allows.
 //! - `answer`: the rows, and what stands behind each; `notes`: what their reader must know;
 //!   `doubles`: what two networks may both have reported; `statements`: what members say of it
 //!   in their own words.
@@ -17,6 +18,7 @@
 //!
 //! What goes out:
 //! - [`mod@prove`]: one leaf with its proof, to be checked offline.
+//! - [`mod@audit`]: how far everything a member ever published can be bounded, by anybody.
 //! - [`render`]: an answer as JSON, CSV and text, and its canonical form.
 //! - [`story`](mod@story): some periods in a donor's words.
 //!
@@ -28,6 +30,7 @@
 
 mod answer;
 mod ask;
+pub mod audit;
 mod choose;
 pub mod columns;
 pub mod consortium;
@@ -47,7 +50,9 @@ mod span;
 mod statements;
 pub mod story;
 mod tally;
+mod tighten;
 
+pub use audit::{AuditError, audit};
 pub use columns::{Columns, Entry, Head, IngestError, Status};
 pub use consortium::{Asker, Consortium, Member};
 pub use coverage::coverage;

@@ -81,7 +81,7 @@ pub(super) fn figures(
     let grid = Grid::new(columns, consortium, ask, &found)?;
     let nil = nil_figure(consortium, ask);
     let answer = Answer::new(columns, ask, &found, &grid, &covers, nil)?;
-    Ok((answer.rows()?, covers))
+    Ok((answer.rows(&consortium.policy)?, covers))
 }
 
 /// Says at which grain there are figures, where nothing at all was published at the one asked for.

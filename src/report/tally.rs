@@ -60,6 +60,16 @@ impl Bounds {
         }
     }
 
+    /// Returns the same with tighter bounds, exact where they meet.
+    pub(super) const fn within(self, lower: i64, upper: i64) -> Self {
+        Self {
+            lower,
+            width: upper - lower,
+            uncounted: self.uncounted,
+            state: if lower == upper { 0 } else { INEXACT },
+        }
+    }
+
     fn widened(self, other: Self) -> Self {
         Self {
             lower: self.lower,

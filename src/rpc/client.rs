@@ -186,6 +186,8 @@ calls! {
     revoke_access = admin.revoke_access(RevokeAccessRequest) -> RevokeAccessResponse;
     /// Lists granted certificates.
     list_access = admin.list_access(ListAccessRequest) -> ListAccessResponse;
+    /// Says how far anybody can bound what a member ever published.
+    audit = admin.audit(AuditRequest) -> AuditResponse;
 
     /// Returns one version of the charter.
     get_charter = charters.get(GetCharterRequest) -> GetCharterResponse;

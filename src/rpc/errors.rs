@@ -10,7 +10,7 @@ use crate::identity::ca::CaError;
 use crate::record::RecordError;
 use crate::release::keys::KeysError;
 use crate::release::{PlaneError, ReleaseError};
-use crate::report::{ProveError, ReportError};
+use crate::report::{AuditError, ProveError, ReportError};
 use crate::store::StoreError;
 
 /// An error with the word and the hint it is told with.
@@ -236,6 +236,23 @@ impl Told for ProveError {
     }
 }
 
+impl Told for AuditError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoLog(_) => (
+                "unknown_member",
+                "`counterfoil charter show` lists the members",
+            ),
+            Self::Store(error) => error.word(),
+            Self::Unproven(_) => (
+                "unproven",
+                "take nothing for safe, and say so to its publisher",
+            ),
+            Self::Leaf { .. } | Self::Payload { .. } => ("internal", "see the node's log"),
+        }
+    }
+}
+
 impl Told for plane::PlaneError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
@@ -251,6 +268,7 @@ impl Told for plane::PlaneError {
                 ("charter", "apply the charter that names this node's card")
             }
             Self::Prove(error) => error.word(),
+            Self::Audit(error) => error.word(),
             Self::Feed(_) => ("internal", "see the node's log"),
         }
     }

@@ -14,7 +14,7 @@ use crate::charter::{Chain, Charter, CharterError, CharterNote, Refusal};
 use crate::clock::Clock;
 use crate::model::{ConsortiumId, MemberId, Series};
 use crate::report::feed::{self, FeedError};
-use crate::report::{self, Asker, Columns, Consortium, ProveError, ReportError};
+use crate::report::{self, Asker, AuditError, Columns, Consortium, ProveError, ReportError};
 use crate::store::{Arrival, Change, PublicStore, StoreError};
 use crate::wire;
 
@@ -56,6 +56,9 @@ pub enum PlaneError {
     /// A query has no answer.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A history cannot be audited.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 /// The public plane of one node.
@@ -330,6 +333,15 @@ impl PublicPlane {
             &self.asker(reader),
             request,
         )?)
+    }
+
+    /// Says how far anybody can bound what a member ever published.
+    ///
+    /// # Errors
+    /// When there is no charter, it names no such member, or the solver fails.
+    pub fn audit(&self, member: &MemberId) -> Result<wire::AuditResponse, PlaneError> {
+        let chain = self.chain().ok_or(PlaneError::NoCharter)?;
+        Ok(report::audit(&self.store, &chain, member)?)
     }
 
     /// Returns the logs whose owner signed two histories.

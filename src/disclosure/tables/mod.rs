@@ -10,19 +10,38 @@
 //! - [`protect`]: from true tables to what may be shown of them.
 //! - [`amounts`]: hours and money of few.
 //! - [`why`]: why something is kept back, in words.
+//!
+//! From outside, where there is no truth to be had:
+//! - [`shown`]: a table as everybody can read it.
+//! - [`outside`]: what an outsider can conclude from tables taken together.
+//! - [`vintage`]: releases in the order of a log, and what of them stood beside each other.
+//! - [`sums`]: the sums an outsider would look at.
+//! - [`conclusion`]: what is concluded of one, and whether policy forbids it.
+//! - [`mod@audit`]: the attack on everything that was ever published.
 
 mod amounts;
+mod audit;
 mod choice;
 mod codes;
+mod conclusion;
 mod count;
 mod facts;
 mod layout;
+mod outside;
 mod protect;
 mod sensitive;
+mod shown;
+mod sums;
+mod vintage;
 mod why;
 mod world;
 
+pub use audit::audit;
+pub use conclusion::{About, Conclusion, Place, What};
 pub use count::{Count, Said, Sheet, State};
 pub use layout::{Layout, Tangle};
+pub use outside::{Known, Outside};
 pub use protect::{Case, Protected, Verdict, protect};
+pub use shown::Shown;
+pub use vintage::Vintage;
 pub use why::{Reason, Why};

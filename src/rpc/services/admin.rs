@@ -206,6 +206,21 @@ impl Admin for AdminService {
         })
         .await
     }
+
+    async fn audit(
+        &self,
+        request: Request<wire::AuditRequest>,
+    ) -> Result<Response<wire::AuditResponse>, Status> {
+        let (office, asked) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || {
+            let member = match asked.member.as_str() {
+                "" => office.public.me.id.clone(),
+                named => named.parse().map_err(invalid)?,
+            };
+            office.public.audit(&member).map_err(|error| error.told())
+        })
+        .await
+    }
 }
 
 impl Office {

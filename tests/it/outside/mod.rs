@@ -1,6 +1,7 @@
 //! The program from outside: what somebody sees who has only its commands, files and ports.
 
 mod approvals;
+mod audit;
 mod carpentries;
 mod changed;
 mod contract;

@@ -89,6 +89,7 @@ fn without_a_charter(node: &Node) {
         &["release", "status", "2018", "nil", "--kind", "training"],
         &["coverage", "--from", "2018", "--to", "2018"],
         &["charter", "show"],
+        &["audit"],
         &["peer", "sync"],
         &["prove", "inpud", "0"],
         &ask,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use counterfoil::charter::policy::Audience;
 use counterfoil::charter::{Policy, Size};
 use counterfoil::model::table::{cell_count, index_of};
-use counterfoil::model::{Cell, Figure, MemberId, Series, Summary, Table};
+use counterfoil::model::{Cell, Figure, Kind, Measure, MemberId, Series, Summary, Table};
 use counterfoil::report::{Asker, Columns, Consortium, Entry, Member, ReportError, Status, query};
 use counterfoil::wire;
 use jiff::civil::Date;
@@ -130,10 +130,11 @@ impl Book {
             .tables(series.kind, series.period.grain(), member.size)
             .map(|table| {
                 let axes = policy.axes(table, &member.countries);
-                let figure = if table.personal {
-                    between(0, 9)
-                } else {
-                    exact(0)
+                let figure = match table.measure {
+                    _ if table.personal => between(0, 9),
+                    // Some may have joined others' trainings, so that nobody is known to be none.
+                    Measure::ActivitiesJoined if series.kind == Kind::Training => Figure::Absent,
+                    _ => exact(0),
                 };
                 let cell = Cell {
                     figure,

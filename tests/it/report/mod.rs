@@ -6,3 +6,4 @@ mod coverage;
 mod naive;
 mod render;
 mod story;
+mod tight;
