@@ -140,8 +140,7 @@ fn said_of(table: &Table, series: Series, policy: &Policy, state: &State) -> Opt
                 .table
                 .iter()
                 .find(|spec| spec.id == table.id && spec.kind == series.kind);
-            let personal =
-                now.map_or(false, |spec| spec.personal) || table.measure.counts_persons();
+            let personal = now.is_some_and(|spec| spec.personal) || table.measure.counts_persons();
             let of = now.and_then(|spec| spec.of).unwrap_or(Of::Organisations);
             personal.then_some(of)?
         }

@@ -192,6 +192,7 @@ fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
         truth: truth.clone(),
         functionals,
         insiders: Vec::new(),
+        inside: Vec::new(),
     };
     (world, choices)
 }

@@ -41,6 +41,9 @@ type Key = Option<Dimension>;
 
 const TIME: Key = None;
 
+/// Two blocks that meet, and along what.
+type Meeting = (usize, usize, BTreeSet<Key>);
+
 /// The atoms under a number of tables.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -60,7 +63,7 @@ pub(super) struct Body {
     times: Vec<Period>,
     blocks: Vec<Block>,
     /// Blocks that meet, and along what.
-    meet: Vec<(usize, usize, BTreeSet<Key>)>,
+    meet: Vec<Meeting>,
 }
 
 #[derive(Clone, Debug)]
@@ -438,7 +441,7 @@ fn times(counts: &[&Count]) -> Vec<Period> {
 
 /// Returns the largest of some sets of keys, and how they hang together; all in one where they do
 /// not hang together like a tree (Graham 1979; Yu and Özsoyoğlu 1979).
-fn tree(mut edges: Vec<BTreeSet<Key>>) -> (Vec<BTreeSet<Key>>, Vec<(usize, usize, BTreeSet<Key>)>) {
+fn tree(mut edges: Vec<BTreeSet<Key>>) -> (Vec<BTreeSet<Key>>, Vec<Meeting>) {
     edges.sort();
     edges.dedup();
     let all = edges.clone();

@@ -253,29 +253,6 @@ impl<'a> Plan<'a> {
             progress,
         )
         .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
-        eprintln!(
-            "DBG {:?} choose {:?} worlds {} atoms {:?} rows {:?} functionals {} insiders {:?} choices {} hidden {} relaxed {} unproven {:?} standing {:?}",
-            self.sheets.first().map(|s| s.count.period),
-            t0.elapsed(),
-            asked.len(),
-            asked[0].truth.len(),
-            asked[0].model.rows.len(),
-            proven,
-            asked.iter().map(|w| w.insiders.len()).collect::<Vec<_>>(),
-            choices.len(),
-            chosen.hidden.iter().filter(|h| **h).count(),
-            chosen.relaxed.len(),
-            chosen.unproven.first(),
-            self.standing
-                .iter()
-                .map(|s| match s {
-                    Standing::Open => 'o',
-                    Standing::Plain => 'p',
-                    Standing::Held => 'h',
-                    Standing::Withheld(_) => 'w',
-                })
-                .collect::<String>()
-        );
         if let Some(unproven) = chosen.unproven.first() {
             return Err(Reason::Unproven(unproven.why.to_string()));
         }

@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::why::Why;
 use crate::charter::policy::Floor;
 use crate::disclosure::{Form, Functional};
-use crate::model::{Axis, Figure, Measure, Tally, table};
+use crate::model::{Axis, Figure, Measure, Period, Tally, table};
 
 /// A sum nobody may bound tightly, and why.
 #[derive(Clone, Debug)]
@@ -305,11 +305,13 @@ impl Found {
     }
 }
 
+/// A cell of a block in some part of time, whatever is counted there.
+type Place = (Vec<Axis>, Period, usize);
+
 /// Returns the atoms one person alone knows: those of every measure in one place where nobody else
 /// stands.
 pub(super) fn alone(layout: &Layout, state: &State) -> Vec<Vec<usize>> {
-    let mut places: BTreeMap<(Vec<Axis>, crate::model::Period, usize), (Vec<usize>, bool)> =
-        BTreeMap::new();
+    let mut places: BTreeMap<Place, (Vec<usize>, bool)> = BTreeMap::new();
     let mut atom = 0;
     for count in layout.wants() {
         let empty = Vec::new();
