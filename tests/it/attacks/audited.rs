@@ -88,7 +88,7 @@ fn visits(most: usize) -> impl Strategy<Value = Vec<Visit>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
     #[test]
     fn what_is_published_by_the_rules_is_never_disclosed(
         first in visits(80),

@@ -132,6 +132,18 @@ fn anybody_who_holds_a_log_can_audit_it() {
     let again: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(again, own);
 
+    uncover(&anpud);
+    let output = anpud
+        .command(&["audit", "--member", "inpud"])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(
+        !told["disclosed"].as_array().expect("a list").is_empty(),
+        "{told}"
+    );
+
     refusal(
         inpud.run(&["audit", "--member", "nobody"]),
         1,
