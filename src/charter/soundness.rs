@@ -189,11 +189,21 @@ fn check_persons(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
         .flat_map(|other| other.period.iter().copied())
         .collect();
     if grains.contains(&Grain::Year) && grains.contains(&Grain::FinancialYear) {
+        let of = |grain: Grain| {
+            let mut tables = policy.table.iter().filter(same);
+            tables.find(|other| other.period.contains(&grain))
+        };
+        let [year, fy] = [of(Grain::Year), of(Grain::FinancialYear)]
+            .map(|table| table.map_or("", |table| table.id.as_str()));
         return wrong(
             "period",
-            "persons are counted by year or by fy, not both: the two overlap",
+            format!(
+                "persons are counted by year or by fy, not both: {year:?} and {fy:?} overlap, and \
+                 could be subtracted from each other"
+            ),
         );
     }
+    check_atoms(policy, table)?;
     for grain in &table.period {
         for size in &table.sizes {
             let has_total = policy.table.iter().filter(same).any(|other| {
@@ -212,6 +222,54 @@ fn check_persons(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
         }
     }
     Ok(())
+}
+
+/// Checks that the cells of all tables about persons of a kind are sums of common atoms: what
+/// overlaps otherwise could be had by subtraction.
+fn check_atoms(policy: &Policy, table: &TableSpec) -> Result<(), Wrong> {
+    if let Some(several) = table.by.iter().find(|d| d.is_multi_valued()) {
+        let same = |other: &&TableSpec| {
+            other.personal && other.measure == table.measure && other.by.is_empty()
+        };
+        let total = policy
+            .table
+            .iter()
+            .find(|other| same(other) && other.kind == table.kind);
+        return wrong(
+            "by",
+            format!(
+                "one activity can stand under more than one {several}, so that cells of {:?} \
+                 overlap and are no parts of {:?}; leave {several} out of tables about persons",
+                table.id,
+                total.map_or("its total", |total| total.id.as_str())
+            ),
+        );
+    }
+    let across = match (
+        table.by.contains(&Dimension::Country),
+        table.by.contains(&Dimension::Region),
+    ) {
+        (true, true) => Some(table),
+        (true, false) => persons_by(policy, table, Dimension::Region),
+        (false, true) => persons_by(policy, table, Dimension::Country),
+        (false, false) => None,
+    };
+    match across {
+        None => Ok(()),
+        Some(other) => wrong(
+            "by",
+            format!(
+                "{:?} and {:?} are split by country and by region: the countries a card does not \
+                 name lie in many regions, so that the two cut across each other; keep one",
+                table.id, other.id
+            ),
+        ),
+    }
+}
+
+fn persons_by<'p>(policy: &'p Policy, table: &TableSpec, by: Dimension) -> Option<&'p TableSpec> {
+    let mut others = policy.table.iter();
+    others.find(|other| other.personal && other.kind == table.kind && other.by.contains(&by))
 }
 
 fn is_code(text: &str) -> bool {
@@ -320,8 +378,32 @@ mod tests {
                 table("a", "year"),
                 table("b", "fy")
             ),
-            "policy line 6: table \"a\": persons are counted by year or by fy, not both: the two \
-             overlap",
+            "policy line 6: table \"a\": persons are counted by year or by fy, not both: \"a\" and \
+             \"b\" overlap, and could be subtracted from each other",
+        );
+    }
+
+    #[test]
+    fn tables_of_persons_that_cut_across_each_other_are_refused_by_name() {
+        let table = |id: &str, by: &str| {
+            format!(
+                "[[table]]\nid = '{id}'\nkind = 'training'\nmeasure = 'people'\nby = [{by}]\n\
+                 period = ['year']\npersonal = true\n"
+            )
+        };
+        let total = table("all", "");
+        let country = table("places", "'country'");
+        refuse(
+            &format!("{total}{country}{}", table("regions", "'region'")),
+            "policy line 11: table \"places\": \"places\" and \"regions\" are split by country and by \
+             region: the countries a card does not name lie in many regions, so that the two cut \
+             across each other; keep one",
+        );
+        refuse(
+            &format!("{total}{}", table("subjects", "'topic'")),
+            "policy line 11: table \"subjects\": one activity can stand under more than one topic, \
+             so that cells of \"subjects\" overlap and are no parts of \"all\"; leave topic out of \
+             tables about persons",
         );
     }
 

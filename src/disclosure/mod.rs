@@ -3,9 +3,9 @@
 //! - [`tables`]: tables over one set of atoms, what in them is sensitive, what may be shown.
 //! - [`Form`], [`Model`]: sums over atoms, and what an attacker knows of them.
 //! - [`choose`]: which cells to hide so that no reader bounds a functional too tightly.
-//! - [`audit`]: whether a reader can, in the light of everything.
-//! - [`verify`]: the proof that none can, checked in whole numbers and without the solver.
-//! - [`bounds`]: what a reader can conclude of a form.
+//! - [`audit()`]: whether a reader can, in the light of everything.
+//! - [`verify()`]: the proof that none can, checked in whole numbers and without the solver.
+//! - [`bounds()`]: what a reader can conclude of a form.
 //! - [`Solver`]: who solves the programs behind all this; it is never believed.
 //! - [`is_sensitive`]: amounts of few.
 //!

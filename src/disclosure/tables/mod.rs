@@ -1,23 +1,23 @@
 //! Tables that count persons, as an attacker sees them: one set of atoms under all of them.
 //!
-//! - [`count`]: a table as it is asked for, as it truly is, and as it was shown.
-//! - [`codes`]: the finest codes under all splits by one dimension.
-//! - [`layout`]: which atoms there are, and which of them a cell sums.
-//! - [`facts`]: what binds atoms whatever is published.
-//! - [`sensitive`]: which sums nobody may bound tightly.
-//! - [`world`]: one state of the records with everything a reader could combine in it.
-//! - [`choice`]: the cells that may be shown, and what hiding each costs.
-//! - [`protect`]: from true tables to what may be shown of them.
-//! - [`amounts`]: hours and money of few.
-//! - [`why`]: why something is kept back, in words.
+//! - `count`: a table as it is asked for, as it truly is, and as it was shown.
+//! - `codes`: the finest codes under all splits by one dimension.
+//! - `layout`: which atoms there are, and which of them a cell sums.
+//! - `facts`: what binds atoms whatever is published.
+//! - `sensitive`: which sums nobody may bound tightly.
+//! - `world`: one state of the records with everything a reader could combine in it.
+//! - `choice`: the cells that may be shown, and what hiding each costs.
+//! - `protect`: from true tables to what may be shown of them.
+//! - `amounts`: hours and money of few.
+//! - `why`: why something is kept back, in words.
 //!
 //! From outside, where there is no truth to be had:
-//! - [`shown`]: a table as everybody can read it.
-//! - [`outside`]: what an outsider can conclude from tables taken together.
-//! - [`vintage`]: releases in the order of a log, and what of them stood beside each other.
-//! - [`sums`]: the sums an outsider would look at.
-//! - [`conclusion`]: what is concluded of one, and whether policy forbids it.
-//! - [`mod@audit`]: the attack on everything that was ever published.
+//! - `shown`: a table as everybody can read it.
+//! - `outside`: what an outsider can conclude from tables taken together.
+//! - `vintage`: releases in the order of a log, and what of them stood beside each other.
+//! - `sums`: the sums an outsider would look at.
+//! - `conclusion`: what is concluded of one, and whether policy forbids it.
+//! - `audit`: the attack on everything that was ever published.
 
 mod amounts;
 mod audit;
