@@ -33,7 +33,6 @@ fn a1_subtraction() {
     ];
     let mut member = Member::new(10, visits.to_vec(), plan);
     let shown = member.publish("2018");
-    println!("{shown:?}");
     assert_eq!(shown[0], [Figure::Exact(51)]);
     assert_eq!(shown[1].iter().filter(|f| f.value().is_none()).count(), 2);
 }

@@ -1,7 +1,13 @@
 //! Attackers with everything that was ever published.
 //!
 //! - `book`: who attended what, and a member who publishes from it.
+//! - `possible`: which whole numbers keep to a number of rows.
+//! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
+//! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
 
 mod book;
 mod catalogue;
+mod enumerate;
+mod histories;
+mod possible;
