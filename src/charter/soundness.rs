@@ -395,13 +395,13 @@ mod tests {
         let country = table("places", "'country'");
         refuse(
             &format!("{total}{country}{}", table("regions", "'region'")),
-            "policy line 11: table \"places\": \"places\" and \"regions\" are split by country and by \
+            "policy line 12: table \"places\": \"places\" and \"regions\" are split by country and by \
              region: the countries a card does not name lie in many regions, so that the two cut \
              across each other; keep one",
         );
         refuse(
             &format!("{total}{}", table("subjects", "'topic'")),
-            "policy line 11: table \"subjects\": one activity can stand under more than one topic, \
+            "policy line 12: table \"subjects\": one activity can stand under more than one topic, \
              so that cells of \"subjects\" overlap and are no parts of \"all\"; leave topic out of \
              tables about persons",
         );

@@ -15,8 +15,8 @@ use crate::charter::policy::{Floor, Of};
 use sha2::{Digest, Sha256};
 
 use crate::disclosure::{
-    self as engine, Choice, Chosen, Form, Functional, Limits, Model, Relaxed, Row, Solver, bounds,
-    choose, model_of,
+    self as engine, Choice, Chosen, Finding, Form, Functional, Limits, Model, Relaxed, Row, Solver,
+    audit, bounds, choose, model_of,
 };
 use crate::model::{Cell, Figure, Measure, Tally};
 
@@ -259,7 +259,13 @@ impl<'a> Plan<'a> {
         for relaxed in &chosen.relaxed {
             self.check_relaxed(&asked[relaxed.world], relaxed)?;
         }
-        let figures = self.figures(&asked[0], &choices, &chosen.hidden)?;
+        let mut figures = self.figures(&asked[0], &choices, &chosen.hidden)?;
+        for at in 1..worlds.len() {
+            let model = model_of(&asked[at], at, &choices, &chosen.hidden);
+            let past = (&worlds[at], &asked[at], &model);
+            let relaxed = chosen.relaxed.iter().filter(|r| r.world == at).collect();
+            self.widen(past, relaxed, &candidates, &mut figures)?;
+        }
         let now = &worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
@@ -342,6 +348,77 @@ impl<'a> Plan<'a> {
             )),
             false => Ok(()),
         }
+    }
+
+    /// Widens what would be said of hidden cells, where it happens to be true of an earlier state
+    /// too and would tell too much of it: to what was said before, or to nothing.
+    fn widen(
+        &self,
+        (world, asked, model): (&World<'_>, &engine::World, &Model),
+        relaxed: Vec<&Relaxed>,
+        candidates: &[Candidate],
+        figures: &mut [Figure],
+    ) -> Result<(), Reason> {
+        let row = |candidate: &Candidate, figure: &Figure| {
+            let sheet = self.sheets.get(candidate.table)?;
+            let Figure::Interval { lower, upper } = *figure else {
+                return None;
+            };
+            let form = world.cell(&sheet.count, candidate.cell)?;
+            let row = Row::between(form, Some(lower), Some(upper));
+            row.admits(&world.truth).then_some(row)
+        };
+        let mut functionals = asked.functionals.clone();
+        for relaxed in relaxed.iter().filter(|relaxed| relaxed.insider.is_none()) {
+            let kept = &mut functionals[relaxed.functional];
+            kept.at_most = relaxed.at_most.unwrap_or(kept.at_most);
+            kept.at_least = relaxed.at_least.unwrap_or(kept.at_least);
+        }
+        let wider: [fn(Figure, &[Figure]) -> Figure; 2] = [hull, |_, _| Figure::Absent];
+        for wider in wider {
+            let mut model = model.clone();
+            let rows: Vec<(usize, Row)> = (candidates.iter().zip(&*figures).enumerate())
+                .filter_map(|(at, (candidate, figure))| Some((at, row(candidate, figure)?)))
+                .collect();
+            let new = |row: &Row| !model.rows.contains(row);
+            let new: Vec<(usize, Row)> = rows.into_iter().filter(|(_, row)| new(row)).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            model.rows.extend(new.iter().map(|(_, row)| row.clone()));
+            let found = audit(
+                &model,
+                &world.truth,
+                &functionals,
+                &asked.insiders,
+                self.case.limits,
+                self.case.solver,
+            );
+            let found = found.map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+            let is_known = |finding: &Finding| {
+                relaxed.iter().any(|relaxed| {
+                    (relaxed.insider, relaxed.functional)
+                        == (Some(finding.insider), finding.functional)
+                })
+            };
+            let is_clean = found
+                .standings
+                .iter()
+                .all(|s| *s == engine::Standing::Proven)
+                && found.insiders.iter().all(is_known);
+            if is_clean {
+                return Ok(());
+            }
+            for (at, _) in new {
+                let Candidate { table, cell, .. } = &candidates[at];
+                let count = &self.sheets[*table].count;
+                let before = self.case.said.iter().filter(|said| said.count == *count);
+                let before = before.filter_map(|said| said.cells.get(*cell));
+                let before: Vec<Figure> = before.map(|cell| cell.figure).collect();
+                figures[at] = wider(figures[at], &before);
+            }
+        }
+        Ok(())
     }
 
     /// Returns what a reader can conclude of every candidate: what the attacker's own program says.
@@ -638,6 +715,20 @@ fn weak_figure(tally: &Tally, floor: &Floor, value: i64) -> Option<i64> {
         value => value < k || tally.contributors < u64::from(floor.min_cell),
     };
     is_weak.then(|| step_above(value, k) - 1)
+}
+
+/// Returns the interval that holds a figure and every interval that was said before.
+fn hull(figure: Figure, before: &[Figure]) -> Figure {
+    let intervals = before.iter().filter(|before| before.value().is_none());
+    intervals.fold(figure, |hull, before| {
+        match (hull.upper(), before.upper()) {
+            (Some(upper), Some(other)) => Figure::Interval {
+                lower: hull.lower().min(before.lower()),
+                upper: upper.max(other),
+            },
+            _ => hull,
+        }
+    })
 }
 
 const fn measure_of(count: &Count) -> (Measure, Of) {

@@ -8,7 +8,8 @@ use super::layout::Layout;
 use super::why::Why;
 use crate::charter::policy::Floor;
 use crate::disclosure::{Form, Functional};
-use crate::model::{Axis, Figure, Measure, Period, Tally, table};
+use crate::model::measure::Adds;
+use crate::model::{Axis, Figure, Grain, Measure, Period, Tally, table};
 
 /// A sum nobody may bound tightly, and why.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ impl Search<'_> {
                 });
             }
             self.beside(at, sheet, limit, &mut found);
+            self.parts(at, sheet, &mut found);
         }
         self.overlaps(&mut found);
         found.list
@@ -77,7 +79,65 @@ impl Search<'_> {
                 }
             }
         }
+        for (at, sheet) in self.state.sheets.iter().enumerate() {
+            for cell in 0..sheet.tallies.len() {
+                let form = self.layout.cell(&sheet.count, cell);
+                for before in self.said_of_parts(said, sheet, cell) {
+                    let change = form.clone().and_then(|form| self.change(form, before));
+                    if let Some(change) = change {
+                        found.add(change, (at, cell), Why::Changed);
+                    }
+                }
+            }
+        }
         found.list
+    }
+
+    /// Returns what was said of a cell in the parts of its period, added up: of each part what was
+    /// said last, and what was said first.
+    fn said_of_parts(&self, said: &[Said], sheet: &Sheet, cell: usize) -> Vec<Figure> {
+        if sheet.count.measure.adds() != Adds::Additive {
+            return Vec::new();
+        }
+        let period = sheet.count.period;
+        let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
+        let sums = shorter.flat_map(|grain| {
+            let parts = period.split(*grain, 1).into_iter().map(|period| Count {
+                period,
+                ..sheet.count.clone()
+            });
+            let parts: Vec<Count> = parts.collect();
+            [false, true].map(|first| {
+                let mut sum = (0, 0);
+                for part in &parts {
+                    let (lower, upper) = self.said_of(said, part, cell, first)?;
+                    sum = (sum.0 + lower, sum.1 + upper);
+                }
+                Some(sum).filter(|_| !parts.is_empty())
+            })
+        });
+        let interval = |(lower, upper)| Figure::Interval { lower, upper };
+        sums.flatten().map(interval).collect()
+    }
+
+    /// Returns the bounds that were said of a cell, or that everybody knows.
+    fn said_of(
+        &self,
+        said: &[Said],
+        count: &Count,
+        cell: usize,
+        first: bool,
+    ) -> Option<(i64, i64)> {
+        let mut all = said.iter().filter(|said| said.count == *count);
+        let one = if first { all.next() } else { all.next_back() };
+        match one.and_then(|said| said.cells.get(cell)) {
+            Some(shown) => Some((shown.figure.lower(), shown.figure.upper()?)),
+            None => {
+                let sheet = self.state.sheet(count)?;
+                let nothing = sheet.activities.get(cell).copied().flatten() == Some(0);
+                nothing.then_some((0, 0))
+            }
+        }
     }
 
     /// Returns why a cell may not be shown as it is, by itself.
@@ -207,6 +267,36 @@ impl Search<'_> {
                     (at, cell),
                     Why::Beside(Measure::Attendances),
                 );
+            }
+        }
+    }
+
+    /// Finds where little is left of a period when a part of it is taken away. That there is
+    /// something left may follow from other parts; how little may not.
+    fn parts(&self, at: usize, sheet: &Sheet, found: &mut Found) {
+        let k = i64::from(self.floor.min_cell);
+        let whole = &sheet.count;
+        let within = self.state.sheets.iter().filter(|part| {
+            part.count.period != whole.period
+                && whole.period.covers(part.count.period)
+                && whole.measure == part.count.measure
+                && (whole.signers, &whole.axes) == (part.count.signers, &part.count.axes)
+        });
+        for part in within {
+            for cell in 0..sheet.tallies.len() {
+                let forms = self.layout.cell(whole, cell);
+                let forms = forms.zip(self.layout.cell(&part.count, cell));
+                let Some(rest) = forms.map(|(all, some)| all.minus(&some)) else {
+                    continue;
+                };
+                if let Some(few @ 1..) = rest.value(self.truth).filter(|few| *few < k) {
+                    let functional = Functional {
+                        form: rest,
+                        at_most: few,
+                        at_least: k - 1,
+                    };
+                    found.add(functional, (at, cell), Why::Rest);
+                }
             }
         }
     }

@@ -10,6 +10,8 @@ use counterfoil::disclosure::{Limits, Microlp, Solver};
 use counterfoil::model::dimension::{age2, gender3};
 use counterfoil::model::{Axis, Cell, Dimension, Figure, Measure, Period, Tally, table};
 
+use super::enumerate::Moment;
+
 /// One person at one activity, or as many nameless heads as are said.
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
@@ -130,14 +132,16 @@ fn activities(visits: &[Visit], count: &Count) -> Vec<Option<u32>> {
     (0..count.cells())
         .map(|cell| {
             let codes = table::codes_at(&count.axes, cell);
+            let is_there = |visit: &Visit| {
+                let own = visit
+                    .cell(&count.axes)
+                    .map(|own| table::codes_at(&count.axes, own));
+                own.is_some_and(|own| places.iter().all(|at| own[*at] == codes[*at]))
+            };
             let held: BTreeSet<u32> = visits
                 .iter()
                 .filter(|visit| count.period.covers(visit.quarter))
-                .filter(|visit| {
-                    places
-                        .iter()
-                        .all(|at| visit.code(Dimension::Country) == codes[*at])
-                })
+                .filter(|visit| is_there(visit))
                 .map(|visit| visit.activity)
                 .collect();
             u32::try_from(held.len()).ok()
@@ -155,7 +159,9 @@ pub(crate) struct Member {
     pub(crate) said: Vec<Said>,
     pub(crate) past: Vec<State>,
     /// What was so at each release.
-    pub(crate) books: Vec<Vec<Visit>>,
+    pub(crate) moments: Vec<Moment>,
+    /// Tables that are planned no longer.
+    pub(crate) dropped: Vec<Count>,
 }
 
 impl Member {
@@ -170,12 +176,30 @@ impl Member {
             plan,
             said: Vec::new(),
             past: Vec::new(),
-            books: Vec::new(),
+            moments: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
-    pub(crate) fn state(&self) -> State {
-        state(&self.visits, &self.plan)
+    /// Returns the state of everything a release of a period could be subtracted from: its own
+    /// tables, those of shorter periods in it and, where a longer one was shown, of those beside
+    /// it.
+    pub(crate) fn state(&self, when: Period) -> State {
+        let said = || self.said.iter().map(|said| &said.count);
+        let longer = |period: Period| {
+            let mut said = said().map(|count| count.period);
+            said.any(|said| said.covers(when) && said.covers(period))
+        };
+        let is_near = |count: &&Count| when.covers(count.period) || longer(count.period);
+        let planned = self.plan.iter().filter(|c| !self.dropped.contains(c));
+        let mut near: Vec<Count> = planned.filter(is_near).cloned().collect();
+        let touches = |period: Period| period.covers(when) || when.covers(period);
+        for count in said().filter(|c| touches(c.period) || longer(c.period)) {
+            if !near.contains(count) {
+                near.push(count.clone());
+            }
+        }
+        state(&self.visits, &near)
     }
 
     /// Drafts the tables of a period.
@@ -183,10 +207,10 @@ impl Member {
         let fresh: Vec<Count> = self
             .plan
             .iter()
-            .filter(|count| count.period == period(when))
+            .filter(|count| count.period == period(when) && !self.dropped.contains(count))
             .cloned()
             .collect();
-        let now = self.state();
+        let now = self.state(period(when));
         let past: Vec<State> = self
             .past
             .iter()
@@ -210,6 +234,17 @@ impl Member {
     /// Publishes the tables of a period, and returns what is shown of each.
     pub(crate) fn publish(&mut self, when: &str) -> Vec<Vec<Figure>> {
         let (fresh, protected) = self.draft(when, &Microlp);
+        let state = self.state(period(when));
+        self.moments.push(Moment {
+            visits: self.visits.clone(),
+            plan: state
+                .sheets
+                .iter()
+                .map(|sheet| sheet.count.clone())
+                .collect(),
+            floor: self.floor.clone(),
+            said_before: self.said.len(),
+        });
         let mut shown = Vec::new();
         for (count, verdict) in fresh.into_iter().zip(protected.verdicts) {
             shown.push(figures(&verdict.cells));
@@ -218,8 +253,7 @@ impl Member {
                 cells: verdict.cells,
             });
         }
-        self.past.push(self.state());
-        self.books.push(self.visits.clone());
+        self.past.push(state);
         shown
     }
 }

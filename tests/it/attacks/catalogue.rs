@@ -1,8 +1,14 @@
 //! Attacks from the literature, each with its numbers.
 
-use counterfoil::model::{Axis, Dimension, Figure, Measure};
+use std::cell::Cell as Counter;
+use std::time::Duration;
 
-use super::book::{Member, Visit, axis, count, period};
+use counterfoil::disclosure::tables::{Count, Layout, Said};
+use counterfoil::disclosure::{Failure, Line, Microlp, Program, Solved, Solver, Trouble};
+use counterfoil::model::{Axis, Cell, Dimension, Figure, Measure};
+
+use super::book::{Member, Visit, axis, count, period, tally};
+use super::enumerate::{Attacker, Moment};
 
 fn interval(lower: i64, upper: i64) -> Figure {
     Figure::Interval { lower, upper }
@@ -65,4 +71,372 @@ fn completions_beside_attendances() {
     let mut member = Member::new(10, (1..=30).map(visit).collect(), plan);
     let shown = member.publish("2018");
     assert_eq!(shown, [[Figure::Exact(30)], [interval(0, 30)]]);
+}
+
+/// What a plain threshold shows of a plan's tables: nothing of what is below it.
+fn threshold(member: &Member) -> Vec<Said> {
+    let cells = |count: &Count| {
+        let shown = |value: i64| match value {
+            value if value == 0 || value >= i64::from(member.floor.min_cell) => {
+                Figure::Exact(value)
+            }
+            _ => Figure::Absent,
+        };
+        let tallies = tally(&member.visits, count).into_iter();
+        let figures = tallies.map(|tally| shown(tally.value.expect("all is known")));
+        figures
+            .map(|figure| Cell {
+                figure,
+                uncounted: 0,
+            })
+            .collect()
+    };
+    let said = |count: &Count| Said {
+        count: count.clone(),
+        cells: cells(count),
+    };
+    member.plan.iter().map(said).collect()
+}
+
+fn moment(member: &Member) -> Moment {
+    Moment {
+        visits: member.visits.clone(),
+        plan: member.plan.clone(),
+        floor: member.floor.clone(),
+        said_before: 0,
+    }
+}
+
+/// Checks that a plain threshold gives away a sum by whose name it goes, and exactly what it is.
+#[track_caller]
+fn threshold_gives_away(member: &Member, what: &str, truth: i64) {
+    let leaks = Attacker::of(&moment(member), &threshold(member)).leaks();
+    let exact =
+        |leak: &&super::enumerate::Leak| leak.what.contains(what) && leak.found == (truth, truth);
+    assert!(leaks.iter().any(|leak| exact(&leak)), "{leaks:?}");
+}
+
+/// Checks that nothing that was ever published gives anybody away.
+#[track_caller]
+fn nothing_is_given_away(member: &Member) {
+    let moments = member.moments.iter();
+    let attackers: Vec<_> = moments.map(|m| Attacker::of(m, &member.said)).collect();
+    for (at, attacker) in attackers.iter().enumerate() {
+        let leaks = attacker.leaks();
+        assert!(leaks.is_empty(), "{leaks:?}");
+        for later in &attackers[at + 1..] {
+            let changes = attacker.changes(later);
+            assert!(changes.is_empty(), "{changes:?}");
+        }
+    }
+}
+
+fn genders() -> Axis {
+    axis(Dimension::Gender3, &["women", "men", "another_or_not_said"])
+}
+
+/// Persons of one gender, of whom some completed.
+fn persons(from: u32, all: u32, completed: u32, gender: &'static str, quarter: &str) -> Vec<Visit> {
+    let visit = |nth: u32| Visit {
+        person: from + nth,
+        gender,
+        quarter: period(quarter),
+        completed: nth < completed,
+        ..Visit::default()
+    };
+    (0..all).map(visit).collect()
+}
+
+#[test]
+fn a1_subtraction_undoes_a_threshold() {
+    let visits = [("TH", 10), ("VN", 15), ("NP", 25), ("LA", 1)]
+        .map(|(country, count)| heads("2018", country, count));
+    let visits = visits.map(|visit| Visit {
+        quarter: period("2018Q1"),
+        ..visit
+    });
+    let by = [countries(&["TH", "VN", "NP", "LA"])];
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::Attendances, &by, "2018"),
+    ];
+    let mut member = Member::new(10, visits.to_vec(), plan);
+    threshold_gives_away(&member, "LA", 1);
+    member.publish("2018");
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a4_subgroup_complement() {
+    let mut visits = persons(1, 19, 7, "man", "2018Q1");
+    visits.extend(persons(20, 1, 1, "woman", "2018Q1"));
+    let plan = [Measure::Attendances, Measure::Completions].map(|measure| {
+        [
+            count(measure, &[], "2018"),
+            count(measure, &[genders()], "2018"),
+        ]
+    });
+    let mut member = Member::new(5, visits, plan.concat());
+    threshold_gives_away(&member, "completions 2018 [\"men\"]: the others", 1);
+    member.publish("2018");
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a6_cumulative_periods() {
+    let mut visits = persons(1, 6, 0, "woman", "2018Q1");
+    visits.extend(persons(10, 8, 0, "man", "2018Q1"));
+    visits.extend(persons(20, 1, 0, "woman", "2018Q2"));
+    let plan = ["2018Q1", "2018"].map(|when| {
+        [
+            count(Measure::People, &[], when),
+            count(Measure::People, &[genders()], when),
+        ]
+    });
+    let mut member = Member::new(5, visits, plan.concat());
+    threshold_gives_away(&member, "people 2018 [\"women\"] less 2018Q1", 1);
+    member.publish("2018Q1");
+    member.publish("2018");
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a7_who_left_was_in_one_country() {
+    let visits = [("TH", 9), ("VN", 22)].map(|(country, all)| heads("2018Q1", country, all));
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::Attendances, &[countries(&["TH", "VN"])], "2018"),
+    ];
+    let mut member = Member::new(5, visits.to_vec(), plan);
+    let (before, first) = (moment(&member), threshold(&member));
+    let shown = member.publish("2018");
+    assert_eq!(shown[0], [Figure::Exact(31)]);
+    member.visits[0].heads = 8;
+    let (after, second) = (moment(&member), threshold(&member));
+    let (then, now) = (Attacker::of(&before, &first), Attacker::of(&after, &second));
+    assert!(then.changes(&now).iter().any(|leak| leak.found == (1, 1)));
+    assert_eq!(member.publish("2018"), shown);
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a8_bands_that_cut_across_each_other_are_refused() {
+    // 18 to 24 are 9 and 18 to 25 are 10: what cuts across has no atoms to be proven safe on.
+    let places = count(Measure::Attendances, &[countries(&["TH", "VN"])], "2018");
+    let regions = axis(Dimension::Region, &["asia", "africa"]);
+    let regions = count(Measure::Attendances, &[regions], "2018");
+    Layout::of([&places, &regions].into_iter()).expect_err("they cut across each other");
+}
+
+#[test]
+fn a10_insiders_do_not_read_their_neighbour() {
+    let mut visits = persons(1, 1, 0, "woman", "2018Q1");
+    visits.extend(persons(2, 4, 0, "man", "2018Q1"));
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::Attendances, &[genders()], "2018"),
+    ];
+    let mut member = Member::new(5, visits, plan);
+    threshold_gives_away(&member, "[\"men\"], to the one of 2018 women", 4);
+    member.publish("2018");
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a11_a_known_threshold_bounds_from_above() {
+    for (each, total) in [(4, 8), (1, 2)] {
+        let visits = [("TH", each), ("VN", each)].map(|(code, all)| heads("2018Q1", code, all));
+        let plan = vec![
+            count(Measure::Attendances, &[], "2018"),
+            count(Measure::Attendances, &[countries(&["TH", "VN"])], "2018"),
+        ];
+        let mut member = Member::new(5, visits.to_vec(), plan);
+        let mut said = threshold(&member);
+        said[0].cells[0].figure = Figure::Exact(total);
+        for hidden in &mut said[1].cells {
+            hidden.figure = interval(1, 4);
+        }
+        let moment = moment(&member);
+        let leaks = Attacker::of(&moment, &said).leaks();
+        assert!(
+            leaks.iter().any(|leak| leak.found == (each, each)),
+            "{leaks:?}"
+        );
+        member.publish("2018");
+        nothing_is_given_away(&member);
+    }
+}
+
+#[test]
+fn a12_what_was_hidden_first_cannot_be_told() {
+    // One of four is too few, and one of three equals is hidden beside it.
+    let codes = ["TH", "VN", "NP", "LA"];
+    let visits = [("TH", 1), ("VN", 8), ("NP", 8), ("LA", 8)]
+        .map(|(country, all)| heads("2018Q1", country, all));
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::Attendances, &[countries(&codes)], "2018"),
+    ];
+    let mut patterns = std::collections::BTreeSet::new();
+    for key in 0..16 {
+        let mut member = Member::new(5, visits.to_vec(), plan.clone());
+        member.key = [key; 32];
+        let shown = member.publish("2018");
+        let hidden: Vec<bool> = shown[1].iter().map(|f| f.value().is_none()).collect();
+        let bounds = shown[1].iter().filter(|figure| figure.value().is_none());
+        // Both say the same, so that none is marked as the small one.
+        assert_eq!(bounds.collect::<std::collections::HashSet<_>>().len(), 1);
+        patterns.insert(hidden);
+        nothing_is_given_away(&member);
+    }
+    assert!(patterns.len() > 1, "{patterns:?}");
+}
+
+#[test]
+fn a13_rounding_gives_away_what_it_hides() {
+    // Four cells shown as 5, their total as 10, each rounded to the nearest 5: 3 to 7, and 8 to 12.
+    let all = (3..=7).flat_map(|a| (3..=7).flat_map(move |b| (3..=7).map(move |c| (a, b, c))));
+    let tables = all.flat_map(|(a, b, c)| (3..=7).map(move |d| [a, b, c, d]));
+    let possible: Vec<[i64; 4]> = tables
+        .filter(|cells| (8..=12).contains(&cells.iter().sum::<i64>()))
+        .collect();
+    assert_eq!(possible, [[3; 4]]);
+    // Of what is hidden we say bounds, and of what is shown the truth: nothing is rounded.
+    let visits = ["TH", "VN", "NP", "LA"].map(|country| heads("2018Q1", country, 3));
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(
+            Measure::Attendances,
+            &[countries(&["TH", "VN", "NP", "LA"])],
+            "2018",
+        ),
+    ];
+    let mut member = Member::new(5, visits.to_vec(), plan);
+    member.publish("2018");
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn few_people_who_came_often_are_not_told() {
+    let visit = |nth: u32| Visit {
+        person: 1 + nth % 2,
+        activity: 1 + nth / 2,
+        ..Visit::default()
+    };
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::People, &[], "2018"),
+    ];
+    let mut member = Member::new(5, (0..12).map(visit).collect(), plan);
+    let shown = member.publish("2018");
+    assert_eq!(shown[0][0].value(), None);
+    assert_eq!(shown[1], [interval(0, 4)]);
+    nothing_is_given_away(&member);
+}
+
+#[test]
+fn a_network_of_two_to_nine_over_three_years() {
+    for many in 2..=9 {
+        let years = ["2016", "2017", "2018"];
+        let mut plan = Vec::new();
+        let mut visits = Vec::new();
+        for year in years {
+            plan.push(count(Measure::Attendances, &[], year));
+            plan.push(count(Measure::People, &[], year));
+            visits.extend(persons(1, many, 0, "woman", &format!("{year}Q1")));
+        }
+        let mut member = Member::new(10, visits, plan);
+        for year in years {
+            assert_eq!(member.publish(year), [[interval(0, 9)], [interval(0, 9)]]);
+        }
+    }
+}
+
+/// How a solver fails.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Timeout,
+    Internal,
+    NotANumber,
+}
+
+/// A solver that fails from some solve on.
+struct Failing {
+    fault: Fault,
+    good: Counter<u32>,
+}
+
+struct NoNumbers(usize);
+
+impl Solved for NoNumbers {
+    fn values(&self) -> Vec<f64> {
+        vec![f64::NAN; self.0]
+    }
+
+    fn is_best(&self) -> bool {
+        true
+    }
+
+    fn and(&self, _: &Line) -> Result<Box<dyn Solved>, Failure> {
+        Ok(Box::new(Self(self.0)))
+    }
+}
+
+impl Solver for Failing {
+    fn solve(&self, program: &Program, limit: Duration) -> Result<Box<dyn Solved>, Failure> {
+        if let Some(left) = self.good.get().checked_sub(1) {
+            self.good.set(left);
+            return Microlp.solve(program, limit);
+        }
+        match self.fault {
+            Fault::Timeout => Err(Trouble::Timeout.into()),
+            Fault::Internal => Err(Trouble::Internal("injected".to_owned()).into()),
+            Fault::NotANumber => Ok(Box::new(NoNumbers(program.columns.len()))),
+        }
+    }
+}
+
+#[test]
+fn a24_a_solver_that_fails_publishes_nothing() {
+    let visits = [("TH", 3), ("VN", 15), ("NP", 25)].map(|(code, all)| heads("2018Q1", code, all));
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(
+            Measure::Attendances,
+            &[countries(&["TH", "VN", "NP"])],
+            "2018",
+        ),
+    ];
+    for fault in [Fault::Timeout, Fault::Internal, Fault::NotANumber] {
+        let member = Member::new(5, visits.to_vec(), plan.clone());
+        let solver = Failing {
+            fault,
+            good: Counter::new(0),
+        };
+        let (_, protected) = member.draft("2018", &solver);
+        for verdict in &protected.verdicts {
+            assert!(verdict.reason.is_some(), "{fault:?}");
+            assert!(
+                verdict
+                    .cells
+                    .iter()
+                    .all(|cell| cell.figure == Figure::Absent)
+            );
+        }
+        // Nothing is told that is not proven, wherever it fails.
+        for good in 1..12 {
+            let good = Counter::new(good);
+            let (counts, protected) = member.draft("2018", &Failing { fault, good });
+            let said = counts.into_iter().zip(protected.verdicts);
+            let said: Vec<Said> = said
+                .map(|(count, verdict)| Said {
+                    count,
+                    cells: verdict.cells,
+                })
+                .collect();
+            let moment = moment(&member);
+            let leaks = Attacker::of(&moment, &said).leaks();
+            assert!(leaks.is_empty(), "{fault:?}: {leaks:?}");
+        }
+    }
 }

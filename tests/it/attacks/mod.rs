@@ -2,8 +2,14 @@
 //!
 //! - `book`: who attended what, and a member who publishes from it.
 //! - `audited`: histories published by the rules, and what an outsider concludes of them.
+//! - `possible`: which whole numbers keep to a number of rows.
+//! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
+//! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
 
 mod audited;
 mod book;
 mod catalogue;
+mod enumerate;
+mod histories;
+mod possible;

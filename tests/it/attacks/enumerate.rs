@@ -1,0 +1,671 @@
+//! An attacker who knows every statement ever made, and reckons by trying out whole numbers alone.
+//!
+//! What is known of the unknowns, and which sums of them nobody may bound tightly, is written here
+//! once more from the rules, so that an error in `disclosure` is not repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use counterfoil::charter::policy::Floor;
+use counterfoil::disclosure::tables::{Count, Said};
+use counterfoil::model::dimension::gender3;
+use counterfoil::model::{Dimension, Figure, Grain, Measure, Period, table};
+
+use super::book::{Visit, tally};
+use super::possible::{NO_BOUND, Puzzle, Ready, Sum, less, plus, value};
+
+/// The records at one release, and what had been said until then.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) visits: Vec<Visit>,
+    /// Every table the release could be subtracted from.
+    pub(crate) plan: Vec<Count>,
+    pub(crate) floor: Floor,
+    /// How many statements came before it.
+    pub(crate) said_before: usize,
+}
+
+/// How a measure is split, and the parts of time each split has.
+type Splits = Vec<(Option<Dimension>, Vec<Period>)>;
+
+/// What takes a sum with what it adds to a name, and what is due.
+type Add<'f> = dyn FnMut(&str, Sum, (i64, i64)) + 'f;
+
+/// A sum that is bounded too tightly.
+#[derive(Clone, Debug)]
+pub(crate) struct Leak {
+    pub(crate) what: String,
+    pub(crate) truth: i64,
+    pub(crate) found: (i64, i64),
+    pub(crate) due: (i64, i64),
+}
+
+impl std::fmt::Display for Leak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            what,
+            truth,
+            found,
+            due,
+        } = self;
+        write!(f, "{what} is {truth}, known to be {found:?}, due {due:?}")
+    }
+}
+
+/// A sum nobody may bound tightly.
+struct Secret {
+    what: String,
+    sum: Sum,
+    /// Readers must find possible that it is at most this, and at least that.
+    due: (i64, i64),
+}
+
+/// One of the numbers nobody but the member knows: a measure in a part of time, split one way.
+type Unknown = (Measure, Period, Option<Dimension>, String);
+
+/// What an attacker makes of one moment.
+pub(crate) struct Attacker<'a> {
+    moment: &'a Moment,
+    /// Codes along each split, the finest in use.
+    codes: BTreeMap<Dimension, Vec<String>>,
+    /// The splits of each measure, and the parts of time each has.
+    splits: BTreeMap<Measure, Splits>,
+    /// The parts of time of what adds up.
+    parts: Vec<Period>,
+    unknowns: BTreeMap<Unknown, usize>,
+    /// Public facts, what had been said before, and which totals are below the floor.
+    before: Ready,
+    /// Everything that was ever said and is true of this moment.
+    puzzle: Ready,
+    rows: usize,
+    truth: Vec<i64>,
+}
+
+impl<'a> Attacker<'a> {
+    pub(crate) fn of(moment: &'a Moment, said: &[Said]) -> Self {
+        let said: Vec<&Said> = said.iter().collect();
+        let mut tables: Vec<&Count> = moment.plan.iter().collect();
+        for said in &said {
+            if !tables.contains(&&said.count) {
+                tables.push(&said.count);
+            }
+        }
+        let mut attacker = Self {
+            moment,
+            codes: codes(&tables),
+            splits: BTreeMap::new(),
+            parts: parts(&tables),
+            unknowns: BTreeMap::new(),
+            before: Puzzle::default().ready(),
+            puzzle: Puzzle::default().ready(),
+            rows: 0,
+            truth: Vec::new(),
+        };
+        attacker.lay(&tables);
+        attacker.truth = attacker.numbers();
+        let mut puzzle = Puzzle {
+            truth: attacker.truth.clone(),
+            rows: Vec::new(),
+        };
+        for (sum, lower, upper) in attacker.facts(&tables) {
+            assert!(puzzle.add(sum, lower, upper), "a fact is not true");
+        }
+        let (early, late) = said.split_at(moment.said_before.min(said.len()));
+        attacker.take(early, &mut puzzle);
+        let mut before = puzzle.clone();
+        for (sum, upper) in attacker.small(late) {
+            before.add(sum, 0, upper);
+        }
+        attacker.before = before.ready();
+        attacker.take(late, &mut puzzle);
+        attacker.rows = puzzle.rows.len();
+        attacker.puzzle = puzzle.ready();
+        attacker
+    }
+
+    /// Returns the totals that are said to be below the floor: the same is said whatever they are.
+    fn small(&self, said: &[&Said]) -> Vec<(Sum, i64)> {
+        let totals = said.iter().filter(|said| said.count.is_total());
+        let small = totals.filter_map(|said| match said.cells[0].figure {
+            Figure::Interval { lower: 0, upper }
+                if upper + 1 == i64::from(self.moment.floor.min_cell) =>
+            {
+                Some((self.cell(&said.count, 0), upper))
+            }
+            _ => None,
+        });
+        small.collect()
+    }
+
+    /// Takes in whatever was said and is true.
+    fn take(&self, said: &[&Said], puzzle: &mut Puzzle) {
+        for said in said {
+            for (cell, shown) in said.cells.iter().enumerate() {
+                if shown.figure != Figure::Absent {
+                    let upper = shown.figure.upper().unwrap_or(NO_BOUND);
+                    puzzle.add(self.cell(&said.count, cell), shown.figure.lower(), upper);
+                }
+            }
+        }
+    }
+
+    /// Returns what is known of this moment, to see whether anything new is.
+    pub(crate) const fn known(&self) -> usize {
+        self.rows
+    }
+
+    fn lay(&mut self, tables: &[&Count]) {
+        let mut splits: BTreeMap<Measure, BTreeMap<Option<Dimension>, BTreeSet<Period>>> =
+            BTreeMap::new();
+        for count in tables {
+            assert!(count.axes.len() < 2, "crossed tables are not laid out here");
+            let split = count.axes.first().map(|axis| self.base(axis.dimension));
+            let splits = splits.entry(count.measure).or_default();
+            let times = splits.entry(split).or_default();
+            times.insert(count.period);
+        }
+        for (measure, splits) in splits {
+            let mut laid: Vec<(Option<Dimension>, Vec<Period>)> = Vec::new();
+            for (split, times) in splits.into_iter().rev() {
+                // Margins that agree are those of some full table: nothing is crossed that no
+                // table crosses.
+                let times =
+                    match measure == Measure::People || times.len() == 1 && self.is_whole(&times) {
+                        true => times.into_iter().collect(),
+                        false => self.parts.clone(),
+                    };
+                // The total is the sum of any split there is.
+                let has = |other: &(Option<Dimension>, Vec<Period>)| {
+                    times.iter().all(|time| other.1.contains(time))
+                        || measure != Measure::People && other.1 == self.parts
+                };
+                if split.is_some() || !laid.iter().any(has) {
+                    laid.push((split, times));
+                }
+            }
+            for (split, times) in &laid {
+                let only = [String::new()];
+                let codes = split.map_or(&only[..], |split| &self.codes[&split]);
+                for time in times {
+                    for code in codes {
+                        let at = self.unknowns.len();
+                        self.unknowns
+                            .insert((measure, *time, *split, code.clone()), at);
+                    }
+                }
+            }
+            self.splits.insert(measure, laid);
+        }
+    }
+
+    /// Returns whether one period is all of the time there is.
+    fn is_whole(&self, times: &BTreeSet<Period>) -> bool {
+        let mut times = times.iter();
+        times.all(|time| self.parts.iter().all(|part| time.covers(*part)))
+    }
+
+    fn base(&self, dimension: Dimension) -> Dimension {
+        match dimension {
+            Dimension::Gender3 if self.codes.contains_key(&Dimension::Gender) => Dimension::Gender,
+            _ => dimension,
+        }
+    }
+
+    /// Returns the true numbers.
+    fn numbers(&self) -> Vec<i64> {
+        let mut truth = vec![0; self.unknowns.len()];
+        for ((measure, time, split, code), at) in &self.unknowns {
+            let axes = split.map(|dimension| counterfoil::model::Axis {
+                dimension,
+                codes: self.codes[&dimension].clone(),
+            });
+            let axes: Vec<_> = axes.into_iter().collect();
+            let cell = axes.first().map_or(0, |axis| {
+                axis.codes
+                    .iter()
+                    .position(|c| c == code)
+                    .expect("it is one")
+            });
+            truth[*at] = self.tallies(*measure, axes, *time)[cell].0;
+        }
+        truth
+    }
+
+    /// Returns the true value of every cell, and how many persons are behind it.
+    fn tallies(
+        &self,
+        measure: Measure,
+        axes: Vec<counterfoil::model::Axis>,
+        period: Period,
+    ) -> Vec<(i64, u64)> {
+        let count = Count {
+            measure,
+            axes,
+            period,
+            signers: counterfoil::charter::policy::Of::Organisations,
+        };
+        let tallies = tally(&self.moment.visits, &count);
+        let known =
+            |t: &counterfoil::model::Tally| (t.value.expect("all is known"), t.contributors);
+        tallies.iter().map(known).collect()
+    }
+
+    /// Returns the sum of unknowns a measure is, over a period, along some codes of a split.
+    fn sum(
+        &self,
+        measure: Measure,
+        period: Period,
+        split: Option<Dimension>,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Option<Sum> {
+        let adds = measure != Measure::People;
+        let is_then = |time: &Period| match adds {
+            true => period.covers(*time),
+            false => period == *time,
+        };
+        let mut splits = self.splits.get(&measure)?.iter();
+        let (split, _) = splits.find(|(other, times)| {
+            (split.is_none() || split == *other) && times.iter().any(is_then)
+        })?;
+        let unknowns = self.unknowns.iter().filter(|((of, time, along, code), _)| {
+            *of == measure && is_then(time) && along == split && has(code)
+        });
+        Some(unknowns.map(|(_, at)| (*at, 1)).collect())
+    }
+
+    fn cell(&self, count: &Count, cell: usize) -> Sum {
+        let Some(axis) = count.axes.first() else {
+            let all = self.sum(count.measure, count.period, None, &|_| true);
+            return all.expect("it is laid out");
+        };
+        let base = self.base(axis.dimension);
+        let has = |code: &str| {
+            let level = match axis.dimension == base {
+                true => code,
+                false => gender3(code),
+            };
+            let at = |code: &str| axis.codes.iter().position(|other| other == code);
+            at(level).or_else(|| at("other")) == Some(cell)
+        };
+        let sum = self.sum(count.measure, count.period, Some(base), &has);
+        sum.expect("it is laid out")
+    }
+
+    /// Returns the activities everybody can read of a period, and of a country in it.
+    fn activities(
+        &self,
+        period: Period,
+        split: Option<Dimension>,
+        has: &dyn Fn(&str) -> bool,
+    ) -> i64 {
+        let visits = self.moment.visits.iter();
+        let visits = visits.filter(|visit| period.covers(visit.quarter));
+        let there = visits.filter(|visit| match split {
+            Some(Dimension::Country) => {
+                let codes = &self.codes[&Dimension::Country];
+                let named = codes.iter().any(|code| code == visit.country);
+                has(if named { visit.country } else { "other" })
+            }
+            _ => true,
+        });
+        let held: BTreeSet<u32> = there.map(|visit| visit.activity).collect();
+        held.len() as i64
+    }
+
+    /// Returns every period in which something is counted.
+    fn periods(&self, tables: &[&Count]) -> Vec<Period> {
+        let mut periods: Vec<Period> = tables.iter().map(|count| count.period).collect();
+        periods.extend(&self.parts);
+        periods.sort_unstable();
+        periods.dedup();
+        periods
+    }
+
+    fn facts(&self, tables: &[&Count]) -> Vec<(Sum, i64, i64)> {
+        let mut facts = Vec::new();
+        let mut not_negative = |sum: Sum| facts.push((sum, 0, NO_BOUND));
+        let mut exact = Vec::new();
+        let splits: Vec<Option<Dimension>> = std::iter::once(None)
+            .chain(self.codes.keys().map(|dimension| Some(*dimension)))
+            .collect();
+        for period in self.periods(tables) {
+            for split in &splits {
+                let only = vec![String::new()];
+                for code in split.map_or(&only, |split| &self.codes[&split]) {
+                    let has = |other: &str| split.is_none() || other == code;
+                    let of = |measure| self.sum(measure, period, *split, &has);
+                    let held = self.activities(period, *split, &has);
+                    let all = of(Measure::Attendances);
+                    for measure in [Measure::Completions, Measure::People] {
+                        if let (Some(all), Some(some)) = (&all, of(measure)) {
+                            not_negative(less(all, &some));
+                        }
+                    }
+                    if let (Some(all), Some(people)) = (&all, of(Measure::People)) {
+                        not_negative(plus(&less(&Sum::new(), all), &people, held));
+                    }
+                    for measure in [Measure::Attendances, Measure::Completions, Measure::People] {
+                        if let Some(sum) = of(measure)
+                            && held == 0
+                        {
+                            exact.push((sum, 0, 0));
+                        }
+                    }
+                }
+            }
+        }
+        for (measure, splits) in &self.splits {
+            for time in self.periods(tables) {
+                let all = self.sum(*measure, time, None, &|_| true);
+                for (split, times) in splits {
+                    // A total of its own stands beside every split.
+                    let alone = || {
+                        times.iter().filter(|part| {
+                            split.is_none()
+                                && (**part == time
+                                    || *measure != Measure::People && time.covers(**part))
+                        })
+                    };
+                    let own = match split {
+                        None => alone()
+                            .map(|part| (self.unknowns[&(*measure, *part, None, String::new())], 1))
+                            .collect::<Sum>(),
+                        some => self
+                            .sum(*measure, time, *some, &|_| true)
+                            .unwrap_or_default(),
+                    };
+                    if let (Some(all), false) = (&all, own.is_empty()) {
+                        exact.push((less(all, &own), 0, 0));
+                    }
+                }
+            }
+        }
+        let people = |period| self.sum(Measure::People, period, None, &|_| true);
+        for whole in self.periods(tables) {
+            let Some(all) = people(whole) else { continue };
+            let parts: Vec<Sum> = self
+                .periods(tables)
+                .into_iter()
+                .filter(|part| *part != whole && whole.covers(*part))
+                .filter_map(people)
+                .collect();
+            for part in &parts {
+                not_negative(less(&all, part));
+            }
+            if parts.len() == 4 {
+                let sum = parts
+                    .iter()
+                    .fold(Sum::new(), |sum, part| plus(&sum, part, 1));
+                not_negative(less(&sum, &all));
+            }
+        }
+        facts.extend(exact);
+        facts
+    }
+
+    /// Returns what is bounded too tightly.
+    pub(crate) fn leaks(&self) -> Vec<Leak> {
+        let secrets = self.secrets();
+        let mut readers = vec![(String::new(), Vec::new())];
+        readers.extend(self.insiders());
+        let mut leaks = Vec::new();
+        for (name, known) in readers {
+            let puzzle = self.puzzle.knowing(&known);
+            let before = self.before.knowing(&known);
+            for secret in &secrets {
+                let own: Sum = secret
+                    .sum
+                    .iter()
+                    .filter(|(at, _)| known.contains(at))
+                    .map(|(at, times)| (*at, *times))
+                    .collect();
+                if own == secret.sum {
+                    continue;
+                }
+                let own = value(&own, &self.truth);
+                let due = (secret.due.0.max(own), secret.due.1);
+                if puzzle.is_possible(&secret.sum, -NO_BOUND, due.0)
+                    && puzzle.is_possible(&secret.sum, due.1, NO_BOUND)
+                {
+                    continue;
+                }
+                // What facts give, and what was said before, is no fault of what was said since.
+                let given = before.range(&secret.sum);
+                let due = (due.0.max(given.0), due.1.min(given.1));
+                let found = puzzle.range(&secret.sum);
+                if found.0 > due.0 || found.1 < due.1 {
+                    leaks.push(Leak {
+                        what: format!("{}{name}", secret.what),
+                        truth: value(&secret.sum, &self.truth),
+                        found,
+                        due,
+                    });
+                }
+            }
+        }
+        leaks
+    }
+
+    /// Returns whoever is alone somewhere, with the unknowns they know.
+    fn insiders(&self) -> Vec<(String, Vec<usize>)> {
+        let mut insiders: Vec<(String, Vec<usize>)> = Vec::new();
+        let mut times: Vec<Period> = self.unknowns.keys().map(|unknown| unknown.1).collect();
+        times.sort_unstable();
+        times.dedup();
+        for time in times {
+            for (split, _) in self.splits.values().flatten() {
+                let axes: Vec<_> = split
+                    .map(|dimension| counterfoil::model::Axis {
+                        dimension,
+                        codes: self.codes[&dimension].clone(),
+                    })
+                    .into_iter()
+                    .collect();
+                let persons = self.tallies(Measure::Attendances, axes.clone(), time);
+                for (cell, (_, persons)) in persons.into_iter().enumerate() {
+                    if persons != 1 {
+                        continue;
+                    }
+                    let code = axes.first().map_or("", |axis| &axis.codes[cell]);
+                    let knows = |(of, when, along, other): &&Unknown| {
+                        let is_then = match of {
+                            Measure::People => *when == time,
+                            _ => time.covers(*when),
+                        };
+                        is_then && along == split && other == code
+                    };
+                    let known: Vec<usize> = self
+                        .unknowns
+                        .keys()
+                        .filter(knows)
+                        .map(|unknown| self.unknowns[unknown])
+                        .collect();
+                    if !insiders.iter().any(|(_, other)| *other == known) {
+                        insiders.push((format!(", to the one of {time} {code}"), known));
+                    }
+                }
+            }
+        }
+        insiders
+    }
+
+    /// Returns how far readers must be left in the dark: one less inside what is said to be below
+    /// the floor as a whole.
+    fn limit(&self, measure: Measure, period: Period) -> i64 {
+        let k = i64::from(self.moment.floor.min_cell);
+        let is_small = |measure| {
+            let all = self.sum(measure, period, None, &|_| true);
+            all.is_some_and(|all| value(&all, &self.truth) < k)
+        };
+        k - i64::from(is_small(measure) || is_small(Measure::Attendances))
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let k = i64::from(self.moment.floor.min_cell);
+        let truth = |sum: &Sum| value(sum, &self.truth);
+        let mut secrets = Vec::new();
+        for count in &self.moment.plan {
+            let limit = self.limit(count.measure, count.period);
+            let total = self.cell(&count.split(Vec::new()), 0);
+            let behind = self.tallies(count.measure, count.axes.clone(), count.period);
+            for (cell, (_, persons)) in behind.into_iter().enumerate() {
+                let own = self.cell(count, cell);
+                let all = truth(&own);
+                let codes = table::codes_at(&count.axes, cell);
+                let name = format!("{} {} {codes:?}", count.measure, count.period);
+                let mut add = |what: &str, sum: Sum, due: (i64, i64)| {
+                    secrets.push(Secret {
+                        what: format!("{name}{what}"),
+                        sum,
+                        due,
+                    });
+                };
+                if all == 0 && self.moment.floor.hide_existence
+                    || all > 0 && (all < k || persons < u64::from(self.moment.floor.min_cell))
+                {
+                    add("", own.clone(), (0, limit));
+                }
+                let rest = less(&total, &own);
+                let is_of_persons = count.dimensions().any(|d| d.describes_persons());
+                let from = i64::from(!is_of_persons);
+                if !count.is_total() && truth(&total) > 0 && (from..k).contains(&truth(&rest)) {
+                    add(": the others", rest, (0, limit));
+                }
+                if matches!(count.measure, Measure::Completions | Measure::People) {
+                    let attended = Count {
+                        measure: Measure::Attendances,
+                        ..count.clone()
+                    };
+                    if self.moment.plan.contains(&attended) {
+                        let rest = less(&self.cell(&attended, cell), &own);
+                        if (1..k).contains(&truth(&rest)) {
+                            add(": less than attendances", rest, (0, limit));
+                        }
+                    }
+                }
+                self.differences(count, cell, &own, &mut add);
+            }
+        }
+        secrets
+    }
+
+    /// Finds cells of another table, or another period, from which one differs by little.
+    fn differences(&self, count: &Count, cell: usize, own: &Sum, add: &mut Add<'_>) {
+        let k = i64::from(self.moment.floor.min_cell);
+        let few = |sum: &Sum| (1..k).contains(&value(sum, &self.truth));
+        for other in self
+            .moment
+            .plan
+            .iter()
+            .filter(|other| other.measure == count.measure && *other != count)
+        {
+            let is_part = count.period != other.period
+                && count.period.covers(other.period)
+                && count.axes == other.axes;
+            if is_part {
+                let rest = less(own, &self.cell(other, cell));
+                if few(&rest) {
+                    let limit = self.limit(count.measure, count.period).min(k - 1);
+                    add(&format!(" less {}", other.period), rest, (NO_BOUND, limit));
+                }
+            }
+            let same_split = match (count.axes.first(), other.axes.first()) {
+                (Some(one), Some(other)) => self.base(one.dimension) == self.base(other.dimension),
+                _ => false,
+            };
+            if count.period == other.period && same_split {
+                for at in 0..other.cells() {
+                    let from = self.cell(other, at);
+                    let rest: Sum = own
+                        .iter()
+                        .filter(|(unknown, _)| !from.contains_key(unknown))
+                        .map(|(unknown, times)| (*unknown, *times))
+                        .collect();
+                    if !rest.is_empty() && rest != *own && few(&rest) {
+                        let limit = self.limit(count.measure, count.period);
+                        add(
+                            &format!(" less {:?}", table::codes_at(&other.axes, at)),
+                            rest,
+                            (0, limit),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns what tells how little a cell changed between two moments: from what can be said
+    /// of it in each.
+    pub(crate) fn changes(&self, later: &Self) -> Vec<Leak> {
+        let k = i64::from(later.moment.floor.min_cell.min(self.moment.floor.min_cell));
+        let mut leaks = Vec::new();
+        for count in self
+            .moment
+            .plan
+            .iter()
+            .filter(|count| later.moment.plan.contains(count))
+        {
+            for cell in 0..count.cells() {
+                let (then, now) = (self.cell(count, cell), later.cell(count, cell));
+                let change = value(&now, &later.truth) - value(&then, &self.truth);
+                if change == 0 || change.abs() >= k {
+                    continue;
+                }
+                let apart = |then: (i64, i64), now: (i64, i64)| match change > 0 {
+                    true => (now.0 - then.1, now.1 - then.0),
+                    false => (then.0 - now.1, then.1 - now.0),
+                };
+                // What was known of each before the later release is no fault of it.
+                let given = apart(self.puzzle.range(&then), later.before.range(&now));
+                let (least, most) = apart(self.puzzle.range(&then), later.puzzle.range(&now));
+                let limit = self
+                    .limit(count.measure, count.period)
+                    .min(later.limit(count.measure, count.period))
+                    .min(k);
+                if least > given.0.max(0) || most < limit.min(given.1) {
+                    let codes = table::codes_at(&count.axes, cell);
+                    leaks.push(Leak {
+                        what: format!("change of {} {} {codes:?}", count.measure, count.period),
+                        truth: change.abs(),
+                        found: (least, most),
+                        due: (given.0.max(0), limit.min(given.1)),
+                    });
+                }
+            }
+        }
+        leaks
+    }
+}
+
+/// Returns the finest codes along every split in use.
+fn codes(tables: &[&Count]) -> BTreeMap<Dimension, Vec<String>> {
+    let mut codes: BTreeMap<Dimension, Vec<String>> = BTreeMap::new();
+    for axis in tables.iter().flat_map(|count| &count.axes) {
+        let known = codes.entry(axis.dimension).or_default();
+        for code in &axis.codes {
+            if !known.contains(code) {
+                known.push(code.clone());
+            }
+        }
+    }
+    if codes.contains_key(&Dimension::Gender) {
+        codes.remove(&Dimension::Gender3);
+    }
+    codes
+}
+
+/// Returns the parts of time that everything that adds up over time is made of.
+fn parts(tables: &[&Count]) -> Vec<Period> {
+    let mut periods: Vec<Period> = tables.iter().map(|count| count.period).collect();
+    periods.sort_unstable();
+    periods.dedup();
+    if periods.len() == 1 {
+        return periods;
+    }
+    let mut parts: Vec<Period> = periods
+        .iter()
+        .flat_map(|period| period.split(Grain::Quarter, 1))
+        .collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts
+}
