@@ -12,6 +12,7 @@
 //! - [`sync`]: 200,000 summaries between two nodes over mutual TLS, and nothing new at all.
 //! - [`start`]: a node that holds 200,000 summaries, or 1,000, as a process.
 //! - [`disclosure`]: what to hide of a table of 20x20x10 counts, and the proof.
+//! - [`audit`]: a quarter and a year after eight years of releases.
 //! - [`binary`]: the program as it is shipped.
 //!
 //! Here every figure stands beside what it is held against, measured in the same run and in turns,
@@ -19,6 +20,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing figures is what this does")]
 
+mod audit;
 mod binary;
 mod disclosure;
 mod import;
@@ -45,6 +47,7 @@ const SUBJECTS: &[Subject] = &[
     ("sync", sync::run),
     ("start", start::run),
     ("disclosure", disclosure::run),
+    ("audit", audit::run),
     ("binary", binary::run),
 ];
 
