@@ -304,9 +304,7 @@ impl Body {
                 let mut grains = Grain::ALL.iter().filter(|g| **g != Grain::FinancialYear);
                 grains.find_map(|grain| {
                     let period = Period::holding(times.first()?.first_day(), *grain, 1);
-                    let same = period.first_day() == times.first()?.first_day()
-                        && period.last_day() == times.last()?.last_day();
-                    same.then_some(period)
+                    fills(times.iter(), period).then_some(period)
                 })
             }
         }
@@ -386,11 +384,19 @@ impl Body {
     /// Returns the times that make up a period, where a block can be summed over just these.
     fn stretch(&self, block: &Block, period: Period) -> Option<Vec<usize>> {
         let times = self.times_in(period);
-        let (first, last) = (*times.first()?, *times.last()?);
-        let filled = self.times[first].first_day() == period.first_day()
-            && self.times[last].last_day() == period.last_day();
+        let filled = fills(times.iter().map(|at| &self.times[*at]), period);
         (filled && (block.timed || times.len() == self.times.len())).then_some(times)
     }
+}
+
+/// Returns whether times, the earliest first, make up a period without a gap.
+fn fills<'t>(mut times: impl Iterator<Item = &'t Period>, period: Period) -> bool {
+    let Some(first) = times.next() else {
+        return false;
+    };
+    let mut last = *first;
+    let follow = times.all(|time| std::mem::replace(&mut last, *time).next() == *time);
+    follow && first.first_day() == period.first_day() && last.last_day() == period.last_day()
 }
 
 impl Block {
