@@ -103,7 +103,18 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fact> {
             From::Once,
         ))
     };
-    most.iter().enumerate().filter_map(row).collect()
+    let total = [count, &attended].map(|count| layout.cell(&count.split(Vec::new()), 0));
+    let all = most
+        .iter()
+        .try_fold(0u32, |sum, most| sum.checked_add((*most)?));
+    let row_of_all = || {
+        let [people, attendances] = &total;
+        let most = i64::from(all.filter(|all| (1..=MANY_ACTIVITIES).contains(all))?);
+        let room = people.as_ref()?.times(most).minus(attendances.as_ref()?);
+        Some(fact(Row::at_least_nothing(room), From::Once))
+    };
+    let each = most.iter().enumerate().filter_map(row);
+    each.chain(row_of_all()).collect()
 }
 
 /// Returns that the largest part is at most the whole, and the whole at most the sum of parts.

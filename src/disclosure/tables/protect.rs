@@ -155,6 +155,7 @@ impl<'a> Plan<'a> {
             widened: 0,
         };
         plan.judge_amounts();
+        plan.withhold_late();
         plan.hold_changed();
         plan
     }
@@ -167,6 +168,23 @@ impl<'a> Plan<'a> {
                     Some(Reason::SmallChange) => Standing::Held,
                     Some(reason) => Standing::Withheld(reason),
                 };
+            }
+        }
+    }
+
+    /// Withholds the tables that came into the plan after their period was published, where records
+    /// have changed since: what they would have said then nobody knows any more.
+    fn withhold_late(&mut self) {
+        for (sheet, standing) in self.sheets.iter().zip(&mut self.standing) {
+            let count = &sheet.count;
+            let mut past = self.case.past.iter();
+            let is_late = past.any(|past| {
+                let mut beside = past.sheets.iter();
+                past.sheet(count).is_none()
+                    && beside.any(|sheet| sheet.count.period == count.period)
+            });
+            if is_late && *standing == Standing::Open {
+                *standing = Standing::Withheld(Reason::Late);
             }
         }
     }
@@ -293,6 +311,8 @@ impl<'a> Plan<'a> {
             },
             worlds,
             said: self.case.said,
+            limits: self.case.limits,
+            solver: self.case.solver,
         };
         let mut candidates: Vec<Candidate> = self
             .open()

@@ -77,6 +77,11 @@ pub enum Reason {
     /// It cannot be held against what else was published.
     #[error(transparent)]
     Tangle(#[from] super::Tangle),
+    /// The plan did not have it when the period was published first.
+    #[error(
+        "it came into the plan after this period was published, and records have changed since"
+    )]
+    Late,
     /// Amounts of few.
     #[error("one or two stand behind most of an amount in it")]
     Dominated,

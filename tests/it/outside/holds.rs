@@ -108,10 +108,25 @@ async fn open(node: &Node, approvals: u32) -> OpenedNode {
         approvals: approvals.try_into().expect("not zero"),
         ..Config::default()
     };
-    let passphrase = Passphrase::read(Path::new(&node.passphrase())).expect("a passphrase");
-    OpenedNode::open(&node.dir, config, Some(passphrase), CLOCK, os_entropy)
-        .await
-        .expect("it opens")
+    // What the node before it was still doing may hold the directory a moment longer.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let passphrase = Passphrase::read(Path::new(&node.passphrase())).expect("a passphrase");
+        let opened = OpenedNode::open(
+            &node.dir,
+            config.clone(),
+            Some(passphrase),
+            CLOCK,
+            os_entropy,
+        )
+        .await;
+        match opened {
+            Err(failure) if failure.code == "in_use" && std::time::Instant::now() < deadline => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            opened => return opened.expect("it opens"),
+        }
+    }
 }
 
 /// Asks a node in this process.
