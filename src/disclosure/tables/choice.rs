@@ -4,7 +4,7 @@ use super::count::{Count, Said, Sheet};
 use super::sensitive::Search;
 use super::why::Why;
 use super::world::World;
-use crate::disclosure::{Choice, Limits, Model, Solver, bounds};
+use crate::disclosure::Choice;
 use crate::model::{Cell, Figure, Measure, Tally};
 
 /// A cell of a table to be shown, as a choice to make.
@@ -23,8 +23,6 @@ pub(super) struct Choices<'a> {
     pub(super) search: Search<'a>,
     pub(super) worlds: &'a [World<'a>],
     pub(super) said: &'a [Said],
-    pub(super) limits: &'a Limits,
-    pub(super) solver: &'a dyn Solver,
 }
 
 impl Choices<'_> {
@@ -46,11 +44,10 @@ impl Choices<'_> {
         let value = tally.value?;
         let weak = self.search.weakness(sheet, cell, tally);
         let k = i64::from(self.search.floor.min_cell);
-        let hidden = || self.was_hidden(&sheet.count, cell, value);
-        let implied = || self.was_implied(&sheet.count, cell, value);
-        let why = weak
-            .or_else(|| hidden().then_some(Why::Before))
-            .or_else(|| implied().then_some(Why::Changed));
+        let why = weak.or_else(|| {
+            self.was_hidden(&sheet.count, cell, value)
+                .then_some(Why::Before)
+        });
         let forms = self.worlds.iter().map(|world| {
             let form = world.cell(&sheet.count, cell)?;
             (form.value(&world.truth) == Some(value)).then_some(form)
@@ -82,33 +79,6 @@ impl Choices<'_> {
                 matches!(figure, Figure::Interval { .. })
                     && is_near(Figure::Exact(value), *figure, k)
             })
-    }
-}
-
-impl Choices<'_> {
-    /// Returns whether a value would tell that a cell changed by little from what it must have
-    /// been once, by what was said of others.
-    fn was_implied(&self, count: &Count, cell: usize, value: i64) -> bool {
-        let k = i64::from(self.search.floor.min_cell);
-        self.worlds.iter().skip(1).any(|world| {
-            let Some(form) = world.cell(count, cell) else {
-                return false;
-            };
-            let change = form.value(&world.truth).map(|before| value - before);
-            if change.is_none_or(|change| change == 0 || change.abs() >= k) {
-                return false;
-            }
-            let model = Model {
-                atoms: world.truth.len(),
-                rows: world.rows.clone(),
-            };
-            // What cannot be reckoned out is taken for known.
-            let known = bounds(&model, &[form], self.limits, self.solver);
-            known.map_or(true, |known| {
-                let (lower, upper) = known[0];
-                value < lower || upper.is_some_and(|upper| value > upper)
-            })
-        })
     }
 }
 

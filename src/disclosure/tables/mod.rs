@@ -4,6 +4,7 @@
 //! - `codes`: the finest codes under all splits by one dimension.
 //! - `layout`: which atoms there are, and which of them a cell sums.
 //! - `facts`: what binds atoms whatever is published.
+//! - `implied`: how little something changed since others implied what it was.
 //! - `sensitive`: which sums nobody may bound tightly.
 //! - `world`: one state of the records with everything a reader could combine in it.
 //! - `choice`: the cells that may be shown, and what hiding each costs.
@@ -26,6 +27,7 @@ mod codes;
 mod conclusion;
 mod count;
 mod facts;
+mod implied;
 mod layout;
 mod outside;
 mod protect;

@@ -8,6 +8,7 @@
 use super::amounts;
 use super::choice::{Candidate, Choices, is_near};
 use super::count::{Count, Said, Sheet, State};
+use super::implied::small_changes;
 use super::sensitive::Search;
 use super::why::{Reason, Why};
 use super::world::World;
@@ -254,6 +255,9 @@ impl<'a> Plan<'a> {
         for state in case.past {
             worlds.push(World::of(state, case.said, case.floor, false)?);
         }
+        let k = i64::from(case.floor.min_cell);
+        let changes = small_changes(&worlds, k, case.limits, case.solver);
+        worlds[0].sensitive.extend(changes);
         let mut candidates = self.candidates(&worlds);
         drop_strangers(&mut worlds, &mut candidates);
         let choices: Vec<Choice> = candidates
@@ -311,8 +315,6 @@ impl<'a> Plan<'a> {
             },
             worlds,
             said: self.case.said,
-            limits: self.case.limits,
-            solver: self.case.solver,
         };
         let mut candidates: Vec<Candidate> = self
             .open()

@@ -341,28 +341,32 @@ impl Search<'_> {
     fn change(&self, form: Form, before: Figure) -> Option<Functional> {
         let k = i64::from(self.floor.min_cell);
         let now = form.value(self.truth)?;
-        let (lower, upper) = (before.lower(), before.upper()?);
-        if before == Figure::Absent || (lower..=upper).contains(&now) {
-            return None;
-        }
-        let (at_most, at_least) = if now < lower {
-            if now <= lower - k {
-                return None;
-            }
-            let at_most = (lower - k).max(0);
-            (at_most, lower.max(at_most + k))
-        } else {
-            if now >= upper.saturating_add(k) {
-                return None;
-            }
-            (upper, upper.saturating_add(k))
-        };
-        Some(Functional {
-            form,
-            at_most,
-            at_least,
-        })
+        let said = (before.lower(), before.upper()?);
+        (before != Figure::Absent).then(|| change_beyond(form, now, said, k))?
     }
+}
+
+/// Returns what must stay possible of a form that is less than `k` outside of what it was known
+/// to be between; `None` where it is not.
+pub(super) fn change_beyond(
+    form: Form,
+    now: i64,
+    (lower, upper): (i64, i64),
+    k: i64,
+) -> Option<Functional> {
+    let (at_most, at_least) = if now < lower && now > lower.saturating_sub(k) {
+        let at_most = (lower - k).max(0);
+        (at_most, lower.max(at_most + k))
+    } else if now > upper && now < upper.saturating_add(k) {
+        (upper, upper.saturating_add(k))
+    } else {
+        return None;
+    };
+    Some(Functional {
+        form,
+        at_most,
+        at_least,
+    })
 }
 
 /// What was found, each form once, with the widest of what is asked of it.
