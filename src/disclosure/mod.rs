@@ -17,11 +17,12 @@
 mod audit;
 mod bounds;
 mod form;
-mod known;
+
 mod magnitude;
 mod model;
 mod moves;
 mod pool;
+mod row_bounds;
 mod solver;
 mod suppress;
 pub mod tables;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::known::Known;
 use super::moves::Step;
+use super::row_bounds::RowBounds;
 use super::verify::{Certificate, Flaw, is_possible, sum, verify};
 use super::{Form, Functional, Model};
 
@@ -134,7 +134,7 @@ impl Pool {
     }
 
     /// Asks no more than what a reader finds possible who draws what follows from single rows.
-    pub(super) fn know(&mut self, run: usize, known: &Known) {
+    pub(super) fn know(&mut self, run: usize, known: &RowBounds) {
         for need in self
             .needs()
             .filter(|need| need.run == run)

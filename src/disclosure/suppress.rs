@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
-use super::known::Known;
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
+use super::row_bounds::RowBounds;
 use super::solver::{Failure, Limits, Solver, Trouble};
 use super::{Form, Functional, Model, Row, Witnesses};
 
@@ -177,7 +177,7 @@ impl<'a> Plan<'a> {
                 let own = |atom: &usize| Row::exactly(Form::atom(*atom), world.truth[*atom]);
                 let mut rows = world.model.rows.clone();
                 rows.extend(atoms.iter().map(own));
-                pool.know(insider + 1, &Known::from(world.truth.len(), &rows));
+                pool.know(insider + 1, &RowBounds::from(world.truth.len(), &rows));
             }
             pools.push(pool);
         }

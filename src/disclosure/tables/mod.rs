@@ -9,6 +9,7 @@
 //! - `world`: one state of the records with everything a reader could combine in it.
 //! - `choice`: the cells that may be shown, and what hiding each costs.
 //! - `protect`: from true tables to what may be shown of them.
+//! - `attempt`: one try at it, proven or not.
 //! - `amounts`: hours and money of few.
 //! - `why`: why something is kept back, in words.
 //!
@@ -21,6 +22,7 @@
 //! - `audit`: the attack on everything that was ever published.
 
 mod amounts;
+mod attempt;
 mod audit;
 mod choice;
 mod codes;

@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::sensitive::{Search, Sensitive, alone};
 use super::why::Reason;
 use crate::charter::policy::Floor;
-use crate::disclosure::known::Known;
+use crate::disclosure::row_bounds::RowBounds;
 use crate::disclosure::{Form, Row};
 use crate::model::{Cell, Figure, Measure};
 
@@ -63,7 +63,7 @@ impl<'a> World<'a> {
         if now {
             sensitive.extend(search.changes(&said));
         }
-        let known = Known::from(truth.len(), &rows);
+        let known = RowBounds::from(truth.len(), &rows);
         let sensitive = sensitive.into_iter().filter_map(|one| {
             let functional = known.left_of(&one.functional)?;
             Some(Sensitive { functional, ..one })

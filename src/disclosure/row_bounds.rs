@@ -8,9 +8,9 @@ const ROUNDS: usize = 24;
 
 /// The smallest and largest value of each atom, as far as single rows tell.
 #[derive(Debug)]
-pub(crate) struct Known(Vec<(i64, Option<i64>)>);
+pub(crate) struct RowBounds(Vec<(i64, Option<i64>)>);
 
-impl Known {
+impl RowBounds {
     /// Draws what follows from each row by itself, again and again.
     pub(crate) fn from(atoms: usize, rows: &[Row]) -> Self {
         let mut known = Self(vec![(0, None); atoms]);
@@ -108,7 +108,7 @@ mod tests {
             Row::at_least_nothing(Form::atom(2).minus(&Form::atom(3))),
             Row::at_least_nothing(Form::atom(3).times(2).minus(&Form::atom(2))),
         ];
-        let known = Known::from(5, &rows);
+        let known = RowBounds::from(5, &rows);
         assert_eq!(known.bounds(&Form::atom(2)), (7, Some(7)));
         assert_eq!(known.bounds(&Form::atom(3)), (4, Some(7)));
         assert_eq!(known.bounds(&Form::sum([3, 4])), (4, None));
