@@ -32,13 +32,16 @@ impl Plan<'_> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Attempt, Reason> {
         let case = self.case;
-        let mut worlds = vec![World::of(case.now, case.said, case.floor, true)?];
+        let shown = (case.fresh, case.said);
+        let mut worlds = vec![World::of(case.now, shown, case.floor, true)?];
         for state in case.past {
-            worlds.push(World::of(state, case.said, case.floor, false)?);
+            worlds.push(World::of(state, shown, case.floor, false)?);
         }
         let k = i64::from(case.floor.min_cell);
         let changes = small_changes(&worlds, k, case.limits, case.solver);
-        worlds[0].sensitive.extend(changes);
+        for (world, changes) in worlds.iter_mut().zip(changes) {
+            world.sensitive.extend(changes);
+        }
         let mut candidates = self.candidates(&worlds);
         drop_strangers(&mut worlds, &mut candidates);
         let choices: Vec<Choice> = candidates
@@ -72,7 +75,7 @@ impl Plan<'_> {
         let now = &worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
-            let count = &now.state.sheets[sheet].count;
+            let count = &now.sheets[sheet].count;
             let table = self.sheets.iter().position(|sheet| sheet.count == *count)?;
             Some((table, cell, sensitive.why))
         });
@@ -92,7 +95,7 @@ impl Plan<'_> {
                 floor: self.case.floor,
                 layout: &now.layout,
                 truth: &now.truth,
-                state: now.state,
+                sheets: &now.sheets,
             },
             worlds,
             said: self.case.said,
