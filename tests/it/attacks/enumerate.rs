@@ -125,8 +125,8 @@ impl<'a> Attacker<'a> {
         let (early, late) = said.split_at(moment.said_before.min(said.len()));
         attacker.take(early, &mut puzzle);
         let mut before = puzzle.clone();
-        for (sum, upper) in attacker.small() {
-            before.add(sum, 0, upper);
+        for (sum, lower, upper) in attacker.small() {
+            before.add(sum, lower, upper);
         }
         attacker.before = before.ready();
         attacker.take(late, &mut puzzle);
@@ -135,14 +135,19 @@ impl<'a> Attacker<'a> {
         attacker
     }
 
-    /// Returns the totals that are below the floor: everybody may know that of each of them, since
-    /// the same is said whatever it is.
-    fn small(&self) -> Vec<(Sum, i64)> {
+    /// Returns the totals that are below the floor, and what everybody may know of each of them,
+    /// since the same is said whatever it is.
+    fn small(&self) -> Vec<(Sum, i64, i64)> {
         let k = i64::from(self.moment.floor.min_cell);
+        let hides = self.moment.floor.hide_existence;
         let totals = self.moment.plan.iter().map(|count| count.split(Vec::new()));
         let totals = totals.map(|total| self.cell(&total, 0));
         let small = totals.filter(|total| value(total, &self.truth) < k);
-        small.map(|total| (total, k - 1)).collect()
+        let known = |total: Sum| {
+            let least = i64::from(!hides && value(&total, &self.truth) > 0);
+            (total, least, k - 1)
+        };
+        small.map(known).collect()
     }
 
     /// Takes in whatever was said and is true.
