@@ -65,6 +65,8 @@ type Unknown = (Measure, Period, Option<Dimension>, String);
 /// What an attacker makes of one moment.
 pub(crate) struct Attacker<'a> {
     moment: &'a Moment,
+    /// The tables that something was said of, or of a longer period around them.
+    touched: Vec<&'a Count>,
     /// Codes along each split, the finest in use.
     codes: BTreeMap<Dimension, Vec<String>>,
     /// The splits of each measure, and the parts of time each has.
@@ -83,11 +85,17 @@ pub(crate) struct Attacker<'a> {
 impl<'a> Attacker<'a> {
     /// Returns what an attacker makes of a moment who remembers everything that was said.
     pub(crate) fn of(moment: &'a Moment, said: &[Said]) -> Self {
-        Self::after(moment, &[], said)
+        Self::after(moment, &[], said, moment.said_before)
     }
 
-    /// Returns the same of one who has read in later moments, too, where nothing took place.
-    pub(crate) fn after(moment: &'a Moment, later: &[Moment], said: &[Said]) -> Self {
+    /// Returns the same of one who has read in later moments, too, where nothing took place. What
+    /// follows from the first `before` statements is no fault of the others.
+    pub(crate) fn after(
+        moment: &'a Moment,
+        later: &[Moment],
+        said: &[Said],
+        before: usize,
+    ) -> Self {
         let said: Vec<&Said> = said.iter().collect();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
         for said in &said {
@@ -95,8 +103,13 @@ impl<'a> Attacker<'a> {
                 tables.push(&said.count);
             }
         }
+        let is_touched = |count: &&Count| {
+            let mut periods = said.iter().map(|said| said.count.period);
+            periods.any(|period| period.covers(count.period))
+        };
         let mut attacker = Self {
             moment,
+            touched: moment.plan.iter().filter(is_touched).collect(),
             codes: codes(&tables),
             splits: BTreeMap::new(),
             parts: parts(&tables),
@@ -122,7 +135,7 @@ impl<'a> Attacker<'a> {
                 puzzle.add(sum, 0, 0);
             }
         }
-        let (early, late) = said.split_at(moment.said_before.min(said.len()));
+        let (early, late) = said.split_at(before.min(said.len()));
         attacker.take(early, &mut puzzle);
         let mut before = puzzle.clone();
         for (sum, lower, upper) in attacker.small() {
@@ -520,7 +533,7 @@ impl<'a> Attacker<'a> {
         let k = i64::from(self.moment.floor.min_cell);
         let truth = |sum: &Sum| value(sum, &self.truth);
         let mut secrets = Vec::new();
-        for count in &self.moment.plan {
+        for count in self.touched.iter().copied() {
             let limit = self.limit(count.measure, count.period);
             // As a sum of its own cells, so that who knows one of them knows a part of it.
             let split = count.axes.first().map(|axis| self.base(axis.dimension));
@@ -556,7 +569,7 @@ impl<'a> Attacker<'a> {
                         measure: Measure::Attendances,
                         ..count.clone()
                     };
-                    if self.moment.plan.contains(&attended) {
+                    if self.touched.contains(&&attended) {
                         let rest = less(&self.cell(&attended, cell), &own);
                         if (1..k).contains(&truth(&rest)) {
                             add(": less than attendances", rest, (0, limit));
@@ -573,12 +586,8 @@ impl<'a> Attacker<'a> {
     fn differences(&self, count: &Count, cell: usize, own: &Sum, add: &mut Add<'_>) {
         let k = i64::from(self.moment.floor.min_cell);
         let few = |sum: &Sum| (1..k).contains(&value(sum, &self.truth));
-        for other in self
-            .moment
-            .plan
-            .iter()
-            .filter(|other| other.measure == count.measure && *other != count)
-        {
+        let others = self.touched.iter().copied();
+        for other in others.filter(|other| other.measure == count.measure && *other != count) {
             let is_part = count.period != other.period
                 && count.period.covers(other.period)
                 && count.axes == other.axes;
@@ -620,10 +629,10 @@ impl<'a> Attacker<'a> {
         let k = i64::from(later.moment.floor.min_cell.min(self.moment.floor.min_cell));
         let mut leaks = Vec::new();
         for count in self
-            .moment
-            .plan
+            .touched
             .iter()
-            .filter(|count| later.moment.plan.contains(count))
+            .copied()
+            .filter(|count| later.touched.contains(count))
         {
             for cell in 0..count.cells() {
                 let (then, now) = (self.cell(count, cell), later.cell(count, cell));
@@ -640,7 +649,7 @@ impl<'a> Attacker<'a> {
                     }
                 };
                 // What was known of each before the later release is no fault of it.
-                let given = apart(self.puzzle.range(&then), later.before.range(&now));
+                let given = apart(self.before.range(&then), later.before.range(&now));
                 let (least, most) = apart(self.puzzle.range(&then), later.puzzle.range(&now));
                 let limit = self
                     .limit(count.measure, count.period)

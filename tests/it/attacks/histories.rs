@@ -403,9 +403,12 @@ impl Play {
     /// Attacks every state there ever was, with everything that was ever said.
     fn attack(&mut self) -> Result<(), String> {
         let member = &self.member;
+        let before = member.moments.last().map_or(0, |last| last.said_before);
         let moments = member.moments.iter().enumerate();
         let attackers: Vec<Attacker<'_>> = moments
-            .map(|(at, moment)| Attacker::after(moment, &member.moments[at + 1..], &member.said))
+            .map(|(at, moment)| {
+                Attacker::after(moment, &member.moments[at + 1..], &member.said, before)
+            })
             .collect();
         let mut news = Vec::new();
         for (at, attacker) in attackers.iter().enumerate() {
