@@ -186,9 +186,17 @@ impl<'a> Attacker<'a> {
         for count in tables {
             assert!(count.axes.len() < 2, "crossed tables are not laid out here");
             let split = count.axes.first().map(|axis| self.base(axis.dimension));
-            let splits = splits.entry(count.measure).or_default();
-            let times = splits.entry(split).or_default();
-            times.insert(count.period);
+            // Who is alone in a cell knows what they add to every measure that is counted.
+            for like in MEASURES.map(|measure| like(count, measure)) {
+                let is_counted = |other: &&&Count| {
+                    let is_then = like.measure != Measure::People || other.period == like.period;
+                    other.measure == like.measure && is_then
+                };
+                if tables.iter().any(|other| is_counted(&other)) {
+                    let splits = splits.entry(like.measure).or_default();
+                    splits.entry(split).or_default().insert(like.period);
+                }
+            }
         }
         for (measure, splits) in splits {
             let mut laid: Vec<(Option<Dimension>, Vec<Period>)> = Vec::new();
@@ -326,8 +334,7 @@ impl<'a> Attacker<'a> {
         let mut sums = Vec::new();
         for (count, cell) in cells(tables) {
             if activities(visits, count, cell) == 0 {
-                let measures = [Measure::Attendances, Measure::Completions, Measure::People];
-                let beside = measures.map(|measure| self.laid(&like(count, measure), cell));
+                let beside = MEASURES.map(|measure| self.laid(&like(count, measure), cell));
                 sums.extend(beside.into_iter().flatten());
             }
         }
@@ -669,6 +676,9 @@ impl<'a> Attacker<'a> {
         leaks
     }
 }
+
+/// What is counted of visits.
+const MEASURES: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
 
 /// Returns the same table of another measure.
 fn like(count: &Count, measure: Measure) -> Count {
