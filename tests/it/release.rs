@@ -17,18 +17,18 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
 /// One large member's book and log in a folder of its own.
-struct Office {
+pub(crate) struct Office {
     _dir: tempfile::TempDir,
-    private: PrivateStore,
-    public: PublicStore,
+    pub(crate) private: PrivateStore,
+    pub(crate) public: PublicStore,
     checkpoint: CheckpointFile,
     key: LogKey,
-    policy: Policy,
+    pub(crate) policy: Policy,
     consortium: ConsortiumId,
     member: MemberId,
 }
 
-fn today() -> Date {
+pub(crate) fn today() -> Date {
     date(2019, 1, 31)
 }
 
@@ -37,7 +37,7 @@ fn period(text: &str) -> Period {
 }
 
 impl Office {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let path = |name: &str| Path::new(dir.path()).join(name);
         let key = DataKey::generate(os_entropy).expect("randomness");
@@ -53,7 +53,12 @@ impl Office {
         }
     }
 
-    fn train(&self, start: &str, attended: &str) -> uuid::Uuid {
+    pub(crate) fn train(&self, start: &str, attended: &str) -> uuid::Uuid {
+        self.write(None, &[("start", start), ("attended", attended)])
+    }
+
+    /// Adds a training, or changes one.
+    pub(crate) fn write(&self, id: Option<uuid::Uuid>, settings: &[(&str, &str)]) -> uuid::Uuid {
         let codes = CodeLists::new([("topic", ["accounting"])]);
         let keys = RecordKeys::new([1; 32], [2; 32]);
         let mut random = |out: &mut [u8]| os_entropy(out).expect("randomness");
@@ -64,29 +69,35 @@ impl Office {
             now: Timestamp::UNIX_EPOCH,
             random: &mut random,
         };
-        let settings = [("title", "t"), ("start", start), ("attended", attended)];
-        let added = record::add(&self.private, &mut desk, Kind::Training, &settings);
-        added.expect("a record").id
+        let settings = [&[("title", "t")][..], settings].concat();
+        let written = match id {
+            Some(id) => record::edit::edit(&self.private, &mut desk, id, &settings),
+            None => record::add(&self.private, &mut desk, Kind::Training, &settings),
+        };
+        written.expect("a record").id
     }
 
     fn forget(&self, id: uuid::Uuid) {
         record::delete(&self.private, id).expect("it is there");
     }
 
-    fn draft(&self, of: &str) -> Draft {
-        let terms = Terms {
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms {
             members: &[],
             member: &self.member,
             size: Size::Large,
             countries: &[],
             charter_version: 1,
             policy: &self.policy,
-        };
-        let ledger = Ledger(&self.private);
+        }
+    }
+
+    pub(crate) fn draft(&self, of: &str) -> Draft {
+        let (terms, ledger) = (self.terms(), Ledger(&self.private));
         Draft::make(&terms, period(of), &[Kind::Training], &self.private, ledger).expect("a draft")
     }
 
-    fn door(&self) -> Door<'_> {
+    pub(crate) fn door(&self) -> Door<'_> {
         Door {
             private: &self.private,
             public: &self.public,
@@ -98,7 +109,7 @@ impl Office {
         }
     }
 
-    fn publish(&self, of: &str) -> Published {
+    pub(crate) fn publish(&self, of: &str) -> Published {
         self.door()
             .publish(&self.draft(of), today())
             .expect("published")
@@ -298,7 +309,7 @@ impl Office {
         holds.all().expect("readable")
     }
 
-    fn tree_size(&self) -> u64 {
+    pub(crate) fn tree_size(&self) -> u64 {
         let log = self.public.log("pwud/anpud").expect("it is read");
         log.map_or(0, |log| log.size)
     }

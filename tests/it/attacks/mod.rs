@@ -6,6 +6,7 @@
 //! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
 //! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
+//! - `readers`: attacks on what is said of figures beside them: ratios and hashes.
 
 mod audited;
 mod book;
@@ -13,3 +14,4 @@ mod catalogue;
 mod enumerate;
 mod histories;
 mod possible;
+mod readers;
