@@ -1,4 +1,7 @@
-//! Attacks on what goes with figures: ratios and hashes of them.
+//! Attacks on what goes with figures: ratios and hashes of them, and how much room they take.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use counterfoil::charter::Size;
 use counterfoil::charter::policy::Audience;
@@ -8,6 +11,7 @@ use counterfoil::report::{coverage, render, story};
 use counterfoil::store::{Entry, Payload, SaltedPayload, os_entropy};
 use counterfoil::wire::{self, payload};
 
+use crate::federation::world::{Node, Wire, sync_over, well};
 use crate::release::Office;
 use crate::report::book::{Book, member};
 
@@ -186,4 +190,33 @@ fn a22_two_releases_that_say_the_same_look_different() {
         text.replace(&commit_of(leaf).to_string(), "")
     };
     assert_eq!(without(&one), without(&leaf_of(4).0));
+}
+
+/// Publishes a quarter, the empty one after it and the year, sends them to a peer, and returns the
+/// bytes sent, and the lengths of the leaves.
+async fn sent(attended: &str, completed: &str) -> (usize, Vec<usize>) {
+    let office = Office::new();
+    let counts = [("attended", attended), ("completed", completed)];
+    office.write(None, &[&[("start", "2018-02-01")][..], &counts].concat());
+    for period in ["2018Q1", "2018Q2", "2018"] {
+        office.publish(period);
+    }
+    let members = ["anpud", "inpud"];
+    let [anpud, inpud] = members.map(|member| Node::start(member, &members));
+    let entries = office.public.entries("pwud/anpud", 0..u64::MAX);
+    let entries = entries.expect("a log").map(|row| row.expect("an entry").1);
+    anpud.append(entries.collect());
+    let wire: Arc<Wire> = Arc::default();
+    well(&sync_over(&anpud, &inpud, &wire).await);
+    let entries = inpud.entries("anpud");
+    let leaves = entries.iter().map(|entry| entry.leaf.len()).collect();
+    (wire.bytes.load(Ordering::SeqCst), leaves)
+}
+
+#[tokio::test]
+async fn a25_what_is_sent_has_one_size_for_any_count() {
+    let few = sent("3", "1").await;
+    assert!(few.0 > 3 * 1024 && few.1.len() == 3, "{few:?}");
+    assert_eq!(few, sent("300", "120").await);
+    assert_eq!(few, sent("90000000", "").await);
 }

@@ -20,4 +20,5 @@ mod putback;
 mod refusals;
 mod relayed;
 mod rollback;
+mod sizes;
 mod statements;
