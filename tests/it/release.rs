@@ -118,13 +118,7 @@ impl Office {
     /// Returns what a draft shows of all attendances of its period.
     #[track_caller]
     fn check_attendances(&self, of: &str, shown: Figure) {
-        let draft = self.draft(of);
-        let tables = &draft.summaries[0].summary.tables;
-        let total = tables
-            .iter()
-            .find(|table| table.measure.as_str() == "attendances" && table.axes.is_empty())
-            .expect("the plan has it");
-        assert_eq!(total.cells[0].figure, shown, "{of}");
+        assert_eq!(total(&self.draft(of)), shown, "{of}");
     }
 }
 
@@ -385,4 +379,56 @@ fn a_release_cut_short_after_the_ledger_is_not_let_out_again() {
     office.train("2018-02-02", "30");
     assert_eq!(office.start_again(), []);
     assert_eq!(office.tree_size(), 1);
+}
+
+#[test]
+fn a_floor_that_is_raised_holds_for_what_is_new_and_protects_what_is_old() {
+    let mut office = Office::new();
+    let first = office.train("2018-02-01", "24");
+    let second = office.train("2018-05-01", "24");
+    let third = office.train("2018-08-01", "7");
+    for quarter in ["2018Q1", "2018Q3"] {
+        office.publish(quarter);
+    }
+    office.check_attendances("2018Q2", Figure::Exact(24));
+    office.check_attendances(
+        "2018",
+        Figure::Interval {
+            lower: 48,
+            upper: 57,
+        },
+    );
+    office.policy.disclosure.min_cell = 30;
+    // What was said stays as it was said; 24 are too few for anything new.
+    office.check_attendances("2018Q1", Figure::Exact(24));
+    office.check_attendances("2018Q2", below(30));
+    office.check_attendances("2018Q3", below(10));
+    let upper = 24 + 29 + 9;
+    office.check_attendances("2018", Figure::Interval { lower: 24, upper });
+    office.publish("2018");
+    // 36 more, and 15 more: the one is enough under the new floor, the other is not, though it
+    // would have been under the old.
+    office.write(Some(second), &[("attended", "60")]);
+    office.write(Some(third), &[("attended", "22")]);
+    office.check_attendances("2018Q2", Figure::Exact(60));
+    let third = total(&office.draft("2018Q3"));
+    assert!(third.lower() == 0 && third.upper() >= Some(29), "{third:?}");
+    office.write(Some(first), &[("attended", "39")]);
+    office.check_attendances("2018Q1", Figure::Exact(24));
+    // Back under the lower floor, 15 more are enough again.
+    office.policy.disclosure.min_cell = 10;
+    office.check_attendances("2018Q1", Figure::Exact(39));
+}
+
+const fn below(floor: i64) -> Figure {
+    let upper = floor - 1;
+    Figure::Interval { lower: 0, upper }
+}
+
+fn total(draft: &Draft) -> Figure {
+    let tables = &draft.summaries[0].summary.tables;
+    let total = tables
+        .iter()
+        .find(|table| table.measure.as_str() == "attendances" && table.axes.is_empty());
+    total.expect("the plan has it").cells[0].figure
 }

@@ -6,12 +6,16 @@
 //! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
 //! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
+//! - `crossed`: those on tables with several splits.
+//! - `few`: networks of a few persons, and their quarters, years and measures.
 //! - `readers`: attacks on what is said of figures beside them: ratios and hashes.
 
 mod audited;
 mod book;
 mod catalogue;
+mod crossed;
 mod enumerate;
+mod few;
 mod histories;
 mod possible;
 mod readers;
