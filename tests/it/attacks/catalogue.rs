@@ -325,16 +325,16 @@ fn a13_rounding_gives_away_what_it_hides() {
 
 /// How a solver fails.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     Timeout,
     Internal,
     NotANumber,
 }
 
 /// A solver that fails from some solve on.
-struct Failing {
-    fault: Fault,
-    good: Counter<u32>,
+pub(super) struct Failing {
+    pub(super) fault: Fault,
+    pub(super) good: Counter<u32>,
 }
 
 struct NoNumbers(usize);

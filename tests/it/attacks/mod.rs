@@ -8,6 +8,7 @@
 //! - `catalogue`: attacks from the literature, with their numbers.
 //! - `crossed`: those on tables with several splits.
 //! - `few`: networks of a few persons, and their quarters, years and measures.
+//! - `open`: a solver that fails, and what of it reaches ledger and log.
 //! - `readers`: attacks on what is said of figures beside them: ratios and hashes.
 
 mod audited;
@@ -17,5 +18,6 @@ mod crossed;
 mod enumerate;
 mod few;
 mod histories;
+mod open;
 mod possible;
 mod readers;

@@ -6,6 +6,7 @@ mod carpentries;
 mod changed;
 mod contract;
 mod coordinator;
+mod counts;
 mod crowd;
 mod demo;
 mod everything;
