@@ -158,6 +158,25 @@ fn a4_subgroup_complement() {
 }
 
 #[test]
+fn a9_everybody_of_a_group() {
+    // 6 of 6: no count of them is small, and where it may be told that nobody is somewhere, no
+    // other cell hides them.
+    let plan = vec![
+        count(Measure::Attendances, &[], "2018"),
+        count(Measure::Attendances, &[genders()], "2018"),
+    ];
+    let mut member = Member::new(5, persons(1, 6, 0, "woman", "2018Q1"), plan);
+    member.floor.hide_existence = false;
+    threshold_gives_away(&member, "attendances 2018 [\"women\"]: the others", 0);
+    let shown = member.publish("2018");
+    assert!(
+        shown[0][0].value().is_none() || shown[1][0].value().is_none(),
+        "{shown:?}"
+    );
+    nothing_is_given_away(&member);
+}
+
+#[test]
 fn a6_cumulative_periods() {
     let mut visits = persons(1, 6, 0, "woman", "2018Q1");
     visits.extend(persons(10, 8, 0, "man", "2018Q1"));

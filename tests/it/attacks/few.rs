@@ -106,6 +106,21 @@ fn attendances_of_12_by_2_people() {
     nothing_is_given_away(&member);
 }
 
+#[test]
+fn attendances_of_12_by_2_people_whom_no_table_counts() {
+    let visit = |nth: u32| Visit {
+        person: 1 + nth % 2,
+        activity: 1 + nth / 2,
+        ..Visit::default()
+    };
+    let plan = vec![count(Measure::Attendances, &[], "2018")];
+    let mut member = Member::new(5, (0..12).map(visit).collect(), plan);
+    threshold_gives_away(&member, "attendances 2018 []", 12);
+    let shown = member.publish("2018")[0][0];
+    assert!(shown.value().is_none() && shown.lower() == 0, "{shown:?}");
+    nothing_is_given_away(&member);
+}
+
 /// A network that grows from `many` persons or shrinks to it, over three years.
 fn small_network(many: u32) -> (Member, Vec<String>, Vec<&'static str>) {
     let years = ["2016", "2017", "2018"];
