@@ -1,11 +1,13 @@
 //! Attacks on tables with several splits, each with its numbers.
 
-use counterfoil::disclosure::tables::{Conclusion, Said, Shown, Vintage, What, audit};
+use counterfoil::disclosure::tables::{
+    Conclusion, Count, Said, Sheet, Shown, Vintage, What, audit,
+};
 use counterfoil::disclosure::{Form, Limits, Microlp, Model, Row, bounds};
 use counterfoil::model::dimension::{AGE_BANDS, GENDERS};
-use counterfoil::model::{Axis, Dimension, Figure, Measure, table};
+use counterfoil::model::{Axis, Cell, Dimension, Figure, Measure, table};
 
-use super::book::{Member, Visit, axis, count, period};
+use super::book::{Member, Visit, axis, count, period, tally};
 use super::catalogue::{heads, nothing_is_given_away, threshold, threshold_gives_away};
 use super::possible::{NO_BOUND, Puzzle, Ready, Sum};
 
@@ -16,9 +18,8 @@ struct Counts {
 }
 
 impl Counts {
-    /// Returns a member in whose book these are, and who publishes some of the sums: by the splits
-    /// named, from 0.
-    fn member(&self, floor: u32, tables: &[&[usize]]) -> Member {
+    /// Returns a visit per cell, of as many heads.
+    fn visits(&self) -> Vec<Visit> {
         let visit = |(cell, all): (usize, &i64)| {
             let codes = table::codes_at(&self.axes, cell);
             let code = |dimension: Dimension| {
@@ -32,45 +33,51 @@ impl Counts {
                 ..plain
             }
         };
-        let visits = self.cells.iter().enumerate().filter(|(_, all)| **all > 0);
+        self.cells.iter().enumerate().map(visit).collect()
+    }
+
+    /// Returns a member in whose book these are, and who publishes some of the sums: by the splits
+    /// named, from 0.
+    fn member(&self, floor: u32, tables: &[&[usize]]) -> Member {
         let sums = tables.iter().map(|by| {
             let axes: Vec<Axis> = by.iter().map(|at| self.axes[*at].clone()).collect();
             count(Measure::Attendances, &axes, "2018")
         });
-        Member::new(floor, visits.map(visit).collect(), sums.collect())
+        let visits = self.visits().into_iter().filter(|visit| visit.heads > 0);
+        Member::new(floor, visits.collect(), sums.collect())
     }
+}
 
-    /// Returns the sum of the cells that are one cell of a coarser table.
-    fn sum(&self, axes: &[Axis], cell: usize) -> Sum {
-        let codes = table::codes_at(axes, cell);
-        let is_in = |at: &usize| {
-            let own = table::codes_at(&self.axes, *at);
-            axes.iter().zip(&codes).all(|(axis, code)| {
-                let along = self.axes.iter().position(|other| other == axis);
-                own[along.expect("one of them")] == *code
-            })
+/// Returns which visits are behind each cell of a table.
+fn sums(visits: &[Visit], count: &Count) -> Vec<Sum> {
+    let mut sums = vec![Sum::new(); count.cells()];
+    for (at, visit) in visits.iter().enumerate() {
+        let one = Visit {
+            heads: 1,
+            ..visit.clone()
         };
-        (0..self.cells.len())
-            .filter(is_in)
-            .map(|at| (at, 1))
-            .collect()
-    }
-
-    /// Returns what whole numbers are possible to somebody who reads some tables.
-    fn puzzle(&self, said: &[Said]) -> Ready {
-        let mut puzzle = Puzzle {
-            truth: self.cells.clone(),
-            rows: Vec::new(),
-        };
-        for said in said {
-            for (cell, shown) in said.cells.iter().enumerate() {
-                let sum = self.sum(&said.count.axes, cell);
-                let upper = shown.figure.upper().unwrap_or(NO_BOUND);
-                assert!(puzzle.add(sum, shown.figure.lower(), upper), "it is true");
-            }
+        let found = tally(&[one], count);
+        if let Some(cell) = found.iter().position(|tally| tally.value == Some(1)) {
+            sums[cell].insert(at, 1);
         }
-        puzzle.ready()
     }
+    sums
+}
+
+/// Returns what whole numbers are possible to somebody who reads some tables, of the heads each of
+/// these visits stands for.
+fn puzzle(visits: &[Visit], said: &[Said]) -> Ready {
+    let mut puzzle = Puzzle {
+        truth: visits.iter().map(|visit| visit.heads).collect(),
+        rows: Vec::new(),
+    };
+    for said in said {
+        for (sum, shown) in sums(visits, &said.count).into_iter().zip(&said.cells) {
+            let upper = shown.figure.upper().unwrap_or(NO_BOUND);
+            assert!(puzzle.add(sum, shown.figure.lower(), upper), "it is true");
+        }
+    }
+    puzzle.ready()
 }
 
 /// Returns a code of the test's own for as long as a book needs it.
@@ -145,6 +152,73 @@ fn a2_block_subtraction() {
     assert_eq!(disclosed(&member, &member.said), []);
     let some = shown[3].iter().filter(|figure| figure.value().is_some());
     assert!(some.count() > 4, "{shown:?}");
+}
+
+#[test]
+fn a3_linked_tables() {
+    // Regions in two counties, here quarters, and in two groups of them, here countries.
+    let region = |gender, quarter: &str, group, all| Visit {
+        gender,
+        ..heads(quarter, group, all)
+    };
+    let (one, two, small, big) = ("2018Q1", "2018Q2", "x", "y");
+    let regions = vec![
+        region("woman", one, small, 2),
+        region("man", one, small, 2),
+        region("trans_woman", one, small, 8),
+        region("trans_man", one, small, 8),
+        region("woman", two, small, 3),
+        region("woman", two, big, 3),
+        region("man", two, big, 3),
+        region("man", two, small, 7),
+        region("trans_woman", two, small, 0),
+        region("trans_man", two, small, 0),
+        region("trans_woman", two, big, 0),
+        region("trans_man", two, big, 0),
+    ];
+    const K: usize = 4;
+    let groups = axis(Dimension::Country, &[small, big]);
+    let by_region = [groups.clone(), axis(Dimension::Gender, &GENDERS[..4])];
+    let mut plan = vec![count(Measure::Attendances, &[groups], "2018")];
+    for quarter in ["2018Q1", "2018Q2", "2018Q3", "2018Q4"] {
+        plan.push(count(Measure::Attendances, &[], quarter));
+        plan.push(count(Measure::Attendances, &by_region, quarter));
+    }
+    let mut member = Member::new(4, regions.clone(), plan);
+    member.floor.hide_existence = false;
+    let all = threshold(&member);
+    let is_total = |said: &&Said| said.count.is_total();
+    let is_of_groups = |said: &&Said| said.count.axes.len() == 1;
+    let counties: Vec<Said> = all
+        .iter()
+        .filter(|said| !is_of_groups(said))
+        .cloned()
+        .collect();
+    let by_group: Vec<Said> = all.iter().filter(|said| !is_total(said)).cloned().collect();
+    let of_k = |said: &[Said]| puzzle(&regions, said).range(&Sum::from([(K, 1)]));
+    assert_eq!(of_k(&counties), (0, 9));
+    assert_eq!(of_k(&by_group), (0, 7));
+    assert_eq!(of_k(&all), (3, 3));
+
+    for order in [
+        ["2018Q1", "2018Q2", "2018Q3", "2018Q4", "2018"],
+        ["2018", "2018Q4", "2018Q3", "2018Q2", "2018Q1"],
+    ] {
+        member.said.clear();
+        member.past.clear();
+        for period in order {
+            member.publish(period);
+        }
+        let puzzle = puzzle(&regions, &member.said);
+        for (at, region) in regions.iter().enumerate() {
+            if (1..4).contains(&region.heads) {
+                let (lower, upper) = puzzle.range(&Sum::from([(at, 1)]));
+                assert!(lower <= 1 && upper >= 4, "{region:?}: {lower} to {upper}");
+            }
+        }
+        let exact = member.said.iter().flat_map(|said| &said.cells);
+        assert!(exact.filter(|cell| cell.figure.value() > Some(0)).count() > 2);
+    }
 }
 
 #[test]
@@ -226,27 +300,25 @@ fn a14_integrality() {
     assert_eq!(INNER.iter().sum::<i64>(), 35);
     let two_way: [&[usize]; 3] = [&[0, 1], &[0, 2], &[1, 2]];
     // All margins as they are, and nothing of the cells.
-    let mut naive = Vec::new();
-    let member = counts.member(5, &two_way);
-    for sheet in member.state(period("2018")).sheets {
-        let cells = sheet.tallies.iter().map(|tally| counterfoil::model::Cell {
+    let visits = counts.visits();
+    let told = |sheet: &Sheet| {
+        let cells = sheet.tallies.iter().map(|tally| Cell {
             figure: Figure::Exact(tally.value.expect("all is known")),
             uncounted: 0,
         });
-        naive.push(Said {
+        Said {
+            count: sheet.count.clone(),
             cells: cells.collect(),
-            count: sheet.count,
-        });
-    }
-    let puzzle = counts.puzzle(&naive);
+        }
+    };
+    let state = counts.member(5, &two_way).state(period("2018"));
+    let margins: Vec<Said> = state.sheets.iter().map(told).collect();
+    let puzzle_of = |said: &[Said]| puzzle(&visits, said);
     // Half a person by linear reasoning, rounded outward to one; none in whole numbers.
     let odd = 2 * 16 + 2;
-    let rows = naive.iter().flat_map(|said| {
-        let of = |(cell, shown): (usize, &counterfoil::model::Cell)| {
-            let atoms = counts.sum(&said.count.axes, cell).into_keys();
-            Row::exactly(Form::sum(atoms), shown.figure.lower())
-        };
-        said.cells.iter().enumerate().map(of)
+    let rows = margins.iter().flat_map(|said| {
+        let sums = sums(&visits, &said.count).into_iter().zip(&said.cells);
+        sums.map(|(sum, cell)| Row::exactly(Form::sum(sum.into_keys()), cell.figure.lower()))
     });
     let model = Model {
         atoms: 48,
@@ -263,7 +335,7 @@ fn a14_integrality() {
         12
     );
     let atom = |at: usize| Sum::from([(at, 1)]);
-    assert_eq!(puzzle.range(&atom(odd)), (0, 0));
+    assert_eq!(puzzle_of(&margins).range(&atom(odd)), (0, 0));
 
     // Of each small cell we leave possible that it is none, and that it is enough.
     let mut member = counts.member(
@@ -271,7 +343,7 @@ fn a14_integrality() {
         &[&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]],
     );
     member.publish("2018");
-    let puzzle = counts.puzzle(&member.said);
+    let puzzle = puzzle_of(&member.said);
     for (at, value) in INNER.iter().enumerate() {
         assert!(puzzle.is_possible(&atom(at), 0, 0), "cell {at} is {value}");
         assert!(
