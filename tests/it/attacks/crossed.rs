@@ -49,7 +49,7 @@ impl Counts {
 }
 
 /// Returns which visits are behind each cell of a table.
-fn sums(visits: &[Visit], count: &Count) -> Vec<Sum> {
+pub(super) fn sums(visits: &[Visit], count: &Count) -> Vec<Sum> {
     let mut sums = vec![Sum::new(); count.cells()];
     for (at, visit) in visits.iter().enumerate() {
         let one = Visit {
@@ -66,7 +66,7 @@ fn sums(visits: &[Visit], count: &Count) -> Vec<Sum> {
 
 /// Returns what whole numbers are possible to somebody who reads some tables, of the heads each of
 /// these visits stands for.
-fn puzzle(visits: &[Visit], said: &[Said]) -> Ready {
+pub(super) fn puzzle(visits: &[Visit], said: &[Said]) -> Ready {
     let mut puzzle = Puzzle {
         truth: visits.iter().map(|visit| visit.heads).collect(),
         rows: Vec::new(),
