@@ -189,12 +189,18 @@ impl Plan<'_> {
         self.widen((world, &asked, &asked.model), relaxed, candidates, figures)
     }
 
-    /// Returns the row an interval adds in a world, if it is true there.
+    /// Returns the row a figure adds in a world, if it is true there. What is nothing, since
+    /// nothing took place, everybody knows anyway.
     fn said_in(&self, world: &World<'_>, candidate: &Candidate, figure: &Figure) -> Option<Row> {
         let sheet = self.sheets.get(candidate.table)?;
-        let Figure::Interval { lower, upper } = *figure else {
-            return None;
+        let (lower, upper) = match *figure {
+            Figure::Interval { lower, upper } => (lower, upper),
+            Figure::Exact(value) => (value, value),
+            Figure::Absent => return None,
         };
+        if sheet.activities.get(candidate.cell).copied().flatten() == Some(0) {
+            return None;
+        }
         let form = world.cell(&sheet.count, candidate.cell)?;
         let row = Row::between(form, Some(lower), Some(upper));
         row.admits(&world.truth).then_some(row)
@@ -250,6 +256,11 @@ impl Plan<'_> {
                 && found.insiders.iter().all(is_known);
             if is_clean {
                 return Ok(());
+            }
+            // What others imply cannot be made wider.
+            if new.iter().any(|(at, _)| figures[*at].value().is_some()) {
+                let why = "what is shown beside it tells too much of an earlier state";
+                return Err(Reason::Unproven(why.to_owned()));
             }
             for (at, _) in new {
                 let Candidate { table, cell, .. } = &candidates[at];

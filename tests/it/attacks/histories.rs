@@ -425,7 +425,10 @@ impl Play {
         let last = attackers.len() - 1;
         let pairs = (0..=last).flat_map(|then| (then + 1..=last).map(move |now| (then, now)));
         for (then, now) in pairs.filter(|(then, now)| news.contains(then) || news.contains(now)) {
-            if let Some(leak) = attackers[then].changes(&attackers[now]).first() {
+            // Of then a reader knows what had been said before now.
+            let said = &member.said[..member.moments[now].said_before];
+            let until = Attacker::after(&member.moments[then], &[], said, before);
+            if let Some(leak) = until.changes(&attackers[now]).first() {
                 return Err(format!("between states {then} and {now}: {leak}"));
             }
         }
