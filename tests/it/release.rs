@@ -432,3 +432,21 @@ fn total(draft: &Draft) -> Figure {
         .find(|table| table.measure.as_str() == "attendances" && table.axes.is_empty());
     total.expect("the plan has it").cells[0].figure
 }
+
+#[test]
+fn a_crowd_nobody_listed_tells_nothing_of_who_was_in_it() {
+    // Persons are not counted, so that attendances are bound by no number of them.
+    let office = Office::new();
+    office.train("2018-02-01", "40");
+    let tables = &office.draft("2018").summaries[0].summary.tables;
+    let of = |id: &str| tables.iter().find(|table| table.id == id);
+    for id in [
+        "training.attendances.by_gender3",
+        "training.attendances.by_age2",
+    ] {
+        let cells = &of(id).expect("the plan has it").cells;
+        for cell in cells {
+            assert_ne!(cell.figure, Figure::Exact(0), "{id}: {cells:?}");
+        }
+    }
+}

@@ -44,7 +44,15 @@ impl<'a> World<'a> {
         let truth = true_atoms(&layout, state)?;
         check_cells(&layout, state, &truth)?;
         let sheets = state.near(fresh, said);
-        let known: Vec<Vec<Option<u32>>> = sheets.iter().map(|s| known_activities(s)).collect();
+        let persons = sheets
+            .iter()
+            .filter(|sheet| sheet.count.measure == Measure::People);
+        let mut persons = persons.flat_map(|sheet| &sheet.tallies);
+        let all_counted = persons.all(|tally| tally.uncounted == 0);
+        let known: Vec<Vec<Option<u32>>> = sheets
+            .iter()
+            .map(|sheet| known_activities(sheet, all_counted))
+            .collect();
         let tables = sheets.iter().zip(&known);
         let tables = tables.map(|(sheet, known)| (&sheet.count, known.as_slice()));
         let mut rows = true_facts(facts(&layout, tables), &sheets, &truth)?;
@@ -89,8 +97,7 @@ impl<'a> World<'a> {
 
 /// Returns the most activities behind each cell, as far as they bound anything: persons who are
 /// not all counted are not bound by how often they came.
-fn known_activities(sheet: &Sheet) -> Vec<Option<u32>> {
-    let all_counted = sheet.tallies.iter().all(|tally| tally.uncounted == 0);
+fn known_activities(sheet: &Sheet, all_counted: bool) -> Vec<Option<u32>> {
     let bounds = |most: &Option<u32>| most.filter(|most| *most == 0 || all_counted);
     sheet.activities.iter().map(bounds).collect()
 }
