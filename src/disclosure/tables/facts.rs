@@ -1,6 +1,8 @@
 //! What binds atoms whatever is published: how measures and periods hang together, and what
 //! everybody reads from the tables of activities.
 
+use std::collections::BTreeSet;
+
 use super::count::Count;
 use super::layout::{Body, Layout};
 use crate::disclosure::{Form, Row};
@@ -41,17 +43,12 @@ pub(crate) fn facts<'s>(
 ) -> Vec<Fact> {
     let agree = layout.agreements().into_iter();
     let mut facts: Vec<Fact> = agree.map(|row| fact(row, From::Agreement)).collect();
-    for (count, activities) in tables.clone() {
-        let empty = activities
-            .iter()
-            .enumerate()
-            .filter(|(_, most)| **most == Some(0));
-        for (cell, _) in empty {
-            let form = layout.cell(count, cell);
-            let none = form.map(|form| Row::between(form, None, Some(0)));
-            facts.extend(none.map(|row| fact(row, From::Nothing)));
-        }
-    }
+    let nothing: BTreeSet<Form> = tables
+        .clone()
+        .flat_map(|(count, most)| nothing_there(layout, count, most))
+        .collect();
+    let nothing = nothing.into_iter();
+    facts.extend(nothing.map(|form| fact(Row::between(form, None, Some(0)), From::Nothing)));
     for attended in layout
         .bodies()
         .iter()
@@ -84,6 +81,32 @@ const fn fact(row: Row, from: From) -> Fact {
 fn is_of_attendances(body: &Body) -> bool {
     matches!(body.measure, Measure::People | Measure::Completions)
 }
+
+/// Returns what is nothing where nothing took place: every measure that is laid out there.
+fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
+    let beside: &[Measure] = match VISITS.contains(&count.measure) {
+        true => &VISITS,
+        false => &[count.measure],
+    };
+    let empty = most
+        .iter()
+        .enumerate()
+        .filter(|(_, most)| **most == Some(0));
+    let forms = empty.flat_map(|(cell, _)| {
+        let forms = beside.iter().map(move |measure| {
+            let like = Count {
+                measure: *measure,
+                ..count.clone()
+            };
+            layout.cell(&like, cell)
+        });
+        forms.flatten()
+    });
+    forms.collect()
+}
+
+/// What is counted of those who visit activities.
+const VISITS: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
 
 /// Returns that attendances are at most as many as persons times activities.
 fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fact> {

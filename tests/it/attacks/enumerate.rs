@@ -81,7 +81,13 @@ pub(crate) struct Attacker<'a> {
 }
 
 impl<'a> Attacker<'a> {
+    /// Returns what an attacker makes of a moment who remembers everything that was said.
     pub(crate) fn of(moment: &'a Moment, said: &[Said]) -> Self {
+        Self::after(moment, &[], said)
+    }
+
+    /// Returns the same of one who has read in later moments, too, where nothing took place.
+    pub(crate) fn after(moment: &'a Moment, later: &[Moment], said: &[Said]) -> Self {
         let said: Vec<&Said> = said.iter().collect();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
         for said in &said {
@@ -108,6 +114,13 @@ impl<'a> Attacker<'a> {
         };
         for (sum, lower, upper) in attacker.facts(&tables) {
             assert!(puzzle.add(sum, lower, upper), "a fact is not true");
+        }
+        // Tables of activities are shown as they are: what they say of persons is no fault of
+        // what is said of persons.
+        for then in later {
+            for sum in attacker.nothing_there(&then.plan, &then.visits) {
+                puzzle.add(sum, 0, 0);
+            }
         }
         let (early, late) = said.split_at(moment.said_before.min(said.len()));
         attacker.take(early, &mut puzzle);
@@ -273,9 +286,13 @@ impl<'a> Attacker<'a> {
     }
 
     fn cell(&self, count: &Count, cell: usize) -> Sum {
+        self.laid(count, cell).expect("it is laid out")
+    }
+
+    /// Returns the sum of unknowns a cell is, where there are some under it.
+    fn laid(&self, count: &Count, cell: usize) -> Option<Sum> {
         let Some(axis) = count.axes.first() else {
-            let all = self.sum(count.measure, count.period, None, &|_| true);
-            return all.expect("it is laid out");
+            return self.sum(count.measure, count.period, None, &|_| true);
         };
         let base = self.base(axis.dimension);
         let has = |code: &str| {
@@ -286,29 +303,37 @@ impl<'a> Attacker<'a> {
             let at = |code: &str| axis.codes.iter().position(|other| other == code);
             at(level).or_else(|| at("other")) == Some(cell)
         };
-        let sum = self.sum(count.measure, count.period, Some(base), &has);
-        sum.expect("it is laid out")
+        self.sum(count.measure, count.period, Some(base), &has)
     }
 
-    /// Returns the activities everybody can read of a period, and of a country in it.
-    fn activities(
-        &self,
-        period: Period,
-        split: Option<Dimension>,
-        has: &dyn Fn(&str) -> bool,
-    ) -> i64 {
-        let visits = self.moment.visits.iter();
-        let visits = visits.filter(|visit| period.covers(visit.quarter));
-        let there = visits.filter(|visit| match split {
-            Some(Dimension::Country) => {
-                let codes = &self.codes[&Dimension::Country];
-                let named = codes.iter().any(|code| code == visit.country);
-                has(if named { visit.country } else { "other" })
+    /// Returns the sums that are nothing, since no activity stands behind them: of every measure
+    /// beside a table that says so.
+    fn nothing_there(&self, tables: &[Count], visits: &[Visit]) -> Vec<Sum> {
+        let mut sums = Vec::new();
+        for (count, cell) in cells(tables) {
+            if activities(visits, count, cell) == 0 {
+                let measures = [Measure::Attendances, Measure::Completions, Measure::People];
+                let beside = measures.map(|measure| self.laid(&like(count, measure), cell));
+                sums.extend(beside.into_iter().flatten());
             }
-            _ => true,
-        });
-        let held: BTreeSet<u32> = there.map(|visit| visit.activity).collect();
-        held.len() as i64
+        }
+        sums
+    }
+
+    /// Returns what everybody can read from the activities behind each table's cells.
+    fn facts_of_activities(&self, tables: &[Count]) -> Vec<(Sum, i64, i64)> {
+        let visits = &self.moment.visits;
+        let nothing = self.nothing_there(tables, visits).into_iter();
+        let mut facts: Vec<(Sum, i64, i64)> = nothing.map(|sum| (sum, 0, 0)).collect();
+        for (count, cell) in cells(tables) {
+            let of = |measure| self.laid(&like(count, measure), cell);
+            if let (Some(all), Some(people)) = (of(Measure::Attendances), of(Measure::People)) {
+                let held = activities(visits, count, cell);
+                let room = plus(&less(&Sum::new(), &all), &people, held);
+                facts.push((room, 0, NO_BOUND));
+            }
+        }
+        facts
     }
 
     /// Returns every period in which something is counted.
@@ -333,21 +358,10 @@ impl<'a> Attacker<'a> {
                 for code in split.map_or(&only, |split| &self.codes[&split]) {
                     let has = |other: &str| split.is_none() || other == code;
                     let of = |measure| self.sum(measure, period, *split, &has);
-                    let held = self.activities(period, *split, &has);
                     let all = of(Measure::Attendances);
                     for measure in [Measure::Completions, Measure::People] {
                         if let (Some(all), Some(some)) = (&all, of(measure)) {
                             not_negative(less(all, &some));
-                        }
-                    }
-                    if let (Some(all), Some(people)) = (&all, of(Measure::People)) {
-                        not_negative(plus(&less(&Sum::new(), all), &people, held));
-                    }
-                    for measure in [Measure::Attendances, Measure::Completions, Measure::People] {
-                        if let Some(sum) = of(measure)
-                            && held == 0
-                        {
-                            exact.push((sum, 0, 0));
                         }
                     }
                 }
@@ -399,6 +413,8 @@ impl<'a> Attacker<'a> {
             }
         }
         facts.extend(exact);
+        let tables: Vec<Count> = tables.iter().map(|count| (*count).clone()).collect();
+        facts.extend(self.facts_of_activities(&tables));
         facts
     }
 
@@ -634,6 +650,38 @@ impl<'a> Attacker<'a> {
         }
         leaks
     }
+}
+
+/// Returns the same table of another measure.
+fn like(count: &Count, measure: Measure) -> Count {
+    Count {
+        measure,
+        ..count.clone()
+    }
+}
+
+fn cells(tables: &[Count]) -> impl Iterator<Item = (&Count, usize)> {
+    let cells = |count| (0..Count::cells(count)).map(move |cell| (count, cell));
+    tables.iter().flat_map(cells)
+}
+
+/// Returns how many activities everybody can read of a cell: those of its period and, where it has
+/// one, its country.
+fn activities(visits: &[Visit], count: &Count, cell: usize) -> i64 {
+    let codes = table::codes_at(&count.axes, cell);
+    let is_there = |visit: &&Visit| {
+        let along = count.axes.first();
+        count.period.covers(visit.quarter)
+            && along.is_none_or(|axis| {
+                let is_named = axis.codes.iter().any(|code| code == visit.country);
+                axis.dimension != Dimension::Country
+                    || codes[0] == if is_named { visit.country } else { "other" }
+            })
+    };
+    let held: BTreeSet<u32> = (visits.iter().filter(is_there))
+        .map(|visit| visit.activity)
+        .collect();
+    held.len() as i64
 }
 
 /// Returns the finest codes along every split in use.
