@@ -94,6 +94,7 @@ fn say_release(people: usize, draft: &Draft, took: Took) {
         .filter(|blocked| blocked.reason.to_string().contains("proven"))
         .count();
     let period = draft.period;
+
     say(
         &format!("{people} people, {period}: tabulated, suppressed, audited"),
         format!(
@@ -111,10 +112,7 @@ fn without_persons(plane: &Plane, year: i16) {
     let mut capacity = "source_id,title,start,domain,item,state\n".to_owned();
     for quarter in 0..4 {
         let day = format!("{year}-{:02}-15", 1 + quarter * 3);
-        let _ = writeln!(
-            projects,
-            "p-{day},Project,{day},TH,USD,20000,15000,running"
-        );
+        let _ = writeln!(projects, "p-{day},Project,{day},TH,USD,20000,15000,running");
         let _ = writeln!(
             actions,
             "a-{day},Letter,{day},international,open_letter,response"
