@@ -165,16 +165,20 @@ fn count_of(terms: &Terms<'_>, spec: &TableSpec, period: Period) -> Count {
     }
 }
 
-/// Returns every personal table a release could be subtracted from: the plan's for the period, for
-/// the shorter ones in it and, where a longer one was shown, for those beside it; and whatever was
-/// shown of any of these.
+/// Returns every personal table that hangs together with a release: the plan's for the period, for
+/// the longer ones around it and for all shorter ones in these, and whatever was shown of any.
 fn personal(terms: &Terms<'_>, series: Series, history: &History<'_>) -> Vec<Personal> {
     let fy_month = terms.policy.fy_month();
     let mut periods = vec![series.period];
-    for longer in history.longer() {
-        periods.push(longer);
-        periods.extend(longer.split(series.period.grain(), fy_month));
+    for grain in Grain::ALL.iter().copied() {
+        let mut planned = terms.policy.tables(series.kind, grain, terms.size);
+        let around = Period::holding(series.period.first_day(), grain, fy_month);
+        let is_longer = grain > series.period.grain() && around.covers(series.period);
+        if is_longer && planned.any(|spec| spec.personal) {
+            periods.push(around);
+        }
     }
+    periods.extend(history.longer());
     let shorter = |period: &Period| {
         let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
         shorter

@@ -32,15 +32,18 @@ impl Plan<'_> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Attempt, Reason> {
         let case = self.case;
-        let mut worlds = vec![World::of(case.now, case.said, case.floor, true)?];
+        let shown = (case.fresh, case.said);
+        let mut worlds = vec![World::of(case.now, shown, case.floor, true)?];
         for state in case.past {
-            worlds.push(World::of(state, case.said, case.floor, false)?);
+            worlds.push(World::of(state, shown, case.floor, false)?);
         }
         let k = i64::from(case.floor.min_cell);
         let changes = small_changes(&worlds, k, case.limits, case.solver);
-        worlds[0].sensitive.extend(changes);
+        for (world, changes) in worlds.iter_mut().zip(changes) {
+            world.sensitive.extend(changes);
+        }
         let mut candidates = self.candidates(&worlds);
-        drop_strangers(&mut worlds, &mut candidates);
+        let strangers = take_strangers(&mut worlds, &mut candidates);
         let choices: Vec<Choice> = candidates
             .iter()
             .map(|candidate| candidate.choice.clone())
@@ -69,10 +72,13 @@ impl Plan<'_> {
             let relaxed = chosen.relaxed.iter().filter(|r| r.world == at).collect();
             self.widen(past, relaxed, &candidates, &mut figures)?;
         }
+        for stranger in &strangers {
+            self.widen_for_stranger(stranger, &candidates, &mut figures)?;
+        }
         let now = &worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
-            let count = &now.state.sheets[sheet].count;
+            let count = &now.sheets[sheet].count;
             let table = self.sheets.iter().position(|sheet| sheet.count == *count)?;
             Some((table, cell, sensitive.why))
         });
@@ -92,7 +98,7 @@ impl Plan<'_> {
                 floor: self.case.floor,
                 layout: &now.layout,
                 truth: &now.truth,
-                state: now.state,
+                sheets: &now.sheets,
             },
             worlds,
             said: self.case.said,
@@ -153,6 +159,47 @@ impl Plan<'_> {
         }
     }
 
+    /// Widens what would be said of hidden cells for an earlier state of which no exact figure is
+    /// true, but perhaps an interval.
+    fn widen_for_stranger(
+        &self,
+        world: &World<'_>,
+        candidates: &[Candidate],
+        figures: &mut [Figure],
+    ) -> Result<(), Reason> {
+        let mut said = candidates.iter().zip(&*figures);
+        if said.all(|(candidate, figure)| self.said_in(world, candidate, figure).is_none()) {
+            return Ok(());
+        }
+        let case = self.case;
+        let asked = asked(world);
+        let given = choose(
+            std::slice::from_ref(&asked),
+            &[],
+            case.key,
+            case.limits,
+            case.solver,
+            &mut |_, _| {},
+        );
+        let given = given.map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        if let Some(unproven) = given.unproven.first() {
+            return Err(Reason::Unproven(unproven.why.to_string()));
+        }
+        let relaxed = given.relaxed.iter().collect();
+        self.widen((world, &asked, &asked.model), relaxed, candidates, figures)
+    }
+
+    /// Returns the row an interval adds in a world, if it is true there.
+    fn said_in(&self, world: &World<'_>, candidate: &Candidate, figure: &Figure) -> Option<Row> {
+        let sheet = self.sheets.get(candidate.table)?;
+        let Figure::Interval { lower, upper } = *figure else {
+            return None;
+        };
+        let form = world.cell(&sheet.count, candidate.cell)?;
+        let row = Row::between(form, Some(lower), Some(upper));
+        row.admits(&world.truth).then_some(row)
+    }
+
     /// Widens what would be said of hidden cells, where it happens to be true of an earlier state
     /// too and would tell too much of it: to what was said before, or to nothing.
     fn widen(
@@ -162,15 +209,7 @@ impl Plan<'_> {
         candidates: &[Candidate],
         figures: &mut [Figure],
     ) -> Result<(), Reason> {
-        let row = |candidate: &Candidate, figure: &Figure| {
-            let sheet = self.sheets.get(candidate.table)?;
-            let Figure::Interval { lower, upper } = *figure else {
-                return None;
-            };
-            let form = world.cell(&sheet.count, candidate.cell)?;
-            let row = Row::between(form, Some(lower), Some(upper));
-            row.admits(&world.truth).then_some(row)
-        };
+        let row = |candidate: &Candidate, figure: &Figure| self.said_in(world, candidate, figure);
         let mut functionals = asked.functionals.clone();
         for relaxed in relaxed.iter().filter(|relaxed| relaxed.insider.is_none()) {
             let kept = &mut functionals[relaxed.functional];
@@ -267,19 +306,20 @@ impl Attempt {
     }
 }
 
-/// Leaves out the past states of which nothing to be shown now is true: nobody learns more of them.
-fn drop_strangers(worlds: &mut Vec<World<'_>>, candidates: &mut [Candidate]) {
+/// Takes out the past states of which no cell to be shown is true: what is hidden tells nobody
+/// more of them, unless by the intervals said of it.
+fn take_strangers<'a>(worlds: &mut Vec<World<'a>>, candidates: &mut [Candidate]) -> Vec<World<'a>> {
+    let mut strangers = Vec::new();
     for at in (1..worlds.len()).rev() {
-        if candidates
-            .iter()
-            .all(|candidate| candidate.choice.forms[at].is_none())
-        {
-            worlds.remove(at);
+        let mut forms = candidates.iter().map(|c| &c.choice.forms[at]);
+        if forms.all(Option::is_none) {
+            strangers.push(worlds.remove(at));
             for candidate in candidates.iter_mut() {
                 candidate.choice.forms.remove(at);
             }
         }
     }
+    strangers
 }
 
 /// Returns the hash of every table that proves something.

@@ -80,6 +80,24 @@ impl State {
     pub fn sheet(&self, count: &Count) -> Option<&Sheet> {
         self.sheets.iter().find(|sheet| sheet.count == *count)
     }
+
+    /// Returns the tables that some new ones could be subtracted from: those of their periods, of
+    /// shorter ones in them and, where a longer one was shown, of those beside them, and whatever
+    /// was shown of any of these.
+    pub(super) fn near(&self, fresh: &[Count], said: &[Said]) -> Vec<&Sheet> {
+        let is_own = |period: Period| fresh.iter().any(|count| count.period.covers(period));
+        let holds = |period: Period| fresh.iter().any(|count| period.covers(count.period));
+        let longer: Vec<Period> = said
+            .iter()
+            .map(|said| said.count.period)
+            .filter(|period| holds(*period))
+            .collect();
+        let is_near = |sheet: &&Sheet| {
+            let period = sheet.count.period;
+            is_own(period) || longer.iter().any(|longer| longer.covers(period))
+        };
+        self.sheets.iter().filter(is_near).collect()
+    }
 }
 
 impl State {

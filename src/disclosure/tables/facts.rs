@@ -69,7 +69,11 @@ pub(crate) fn facts<'s>(
             }
         }
     }
-    facts.extend(tables.flat_map(|(count, most)| once(layout, count, most)));
+    let once: BTreeSet<Form> = tables
+        .flat_map(|(count, most)| once(layout, count, most))
+        .collect();
+    let once = once.into_iter().map(Row::at_least_nothing);
+    facts.extend(once.map(|row| fact(row, From::Once)));
     facts.extend(persons_over_time(layout).map(|row| fact(row, From::Part)));
     facts
 }
@@ -108,36 +112,32 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
 /// What is counted of those who visit activities.
 const VISITS: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
 
-/// Returns that attendances are at most as many as persons times activities.
-fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fact> {
-    if count.measure != Measure::People {
+/// Returns that attendances are at most as many as persons times activities, wherever a table
+/// tells how many of these there were.
+fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
+    if !VISITS.contains(&count.measure) {
         return Vec::new();
     }
-    let attended = Count {
-        measure: Measure::Attendances,
+    let like = |measure| Count {
+        measure,
         ..count.clone()
     };
-    let row = |(cell, most): (usize, &Option<u32>)| {
+    let counts = [like(Measure::People), like(Measure::Attendances)];
+    let room = |[people, attendances]: [Option<Form>; 2], most: Option<u32>| {
         let most = most.filter(|most| (1..=MANY_ACTIVITIES).contains(most))?;
-        let people = layout.cell(count, cell)?.times(i64::from(most));
-        let attendances = layout.cell(&attended, cell)?;
-        Some(fact(
-            Row::at_least_nothing(people.minus(&attendances)),
-            From::Once,
-        ))
+        Some(people?.times(i64::from(most)).minus(&attendances?))
     };
-    let total = [count, &attended].map(|count| layout.cell(&count.split(Vec::new()), 0));
+    let each = most.iter().enumerate().filter_map(|(cell, most)| {
+        let forms = counts.each_ref().map(|count| layout.cell(count, cell));
+        room(forms, *most)
+    });
+    let total = counts
+        .each_ref()
+        .map(|count| layout.cell(&count.split(Vec::new()), 0));
     let all = most
         .iter()
         .try_fold(0u32, |sum, most| sum.checked_add((*most)?));
-    let row_of_all = || {
-        let [people, attendances] = &total;
-        let most = i64::from(all.filter(|all| (1..=MANY_ACTIVITIES).contains(all))?);
-        let room = people.as_ref()?.times(most).minus(attendances.as_ref()?);
-        Some(fact(Row::at_least_nothing(room), From::Once))
-    };
-    let each = most.iter().enumerate().filter_map(row);
-    each.chain(row_of_all()).collect()
+    each.chain(room(total, all)).collect()
 }
 
 /// Returns that the largest part is at most the whole, and the whole at most the sum of parts.

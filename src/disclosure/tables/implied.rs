@@ -1,47 +1,56 @@
-//! How little something changed since a time at which others' figures implied what it was.
+//! How little something differs from what others' figures imply of it at another time.
 
 use super::sensitive::{Sensitive, change_beyond};
 use super::why::Why;
 use super::world::World;
 use crate::disclosure::{Form, Limits, Model, Solver, bounds};
 
-/// Returns what tells that a cell changed by less than `k` from what it must have been once, by
-/// what was said of others. The first world is the one that is now.
+/// Returns for each world what tells that a cell differs by less than `k` from what it must have
+/// been in another, by what was said of others.
 pub(super) fn small_changes(
     worlds: &[World<'_>],
     k: i64,
     limits: &Limits,
     solver: &dyn Solver,
+) -> Vec<Vec<Sensitive>> {
+    let found = worlds.iter().enumerate().map(|(at, world)| {
+        let others = (worlds.iter().enumerate()).filter(|(other, _)| *other != at);
+        let found = others.flat_map(|(_, other)| between(world, other, k, limits, solver));
+        found.collect()
+    });
+    found.collect()
+}
+
+fn between(
+    world: &World<'_>,
+    other: &World<'_>,
+    k: i64,
+    limits: &Limits,
+    solver: &dyn Solver,
 ) -> Vec<Sensitive> {
-    let Some((now, past)) = worlds.split_first() else {
-        return Vec::new();
-    };
     let mut found = Vec::new();
-    for (at, sheet) in now.state.sheets.iter().enumerate() {
+    for (at, sheet) in world.sheets.iter().enumerate() {
         for cell in 0..sheet.count.cells() {
-            let form = now.cell(&sheet.count, cell);
-            let Some((form, value)) =
-                form.and_then(|form| Some((form.clone(), form.value(&now.truth)?)))
-            else {
+            let forms = world.cell(&sheet.count, cell);
+            let forms = forms.zip(other.cell(&sheet.count, cell));
+            let Some((form, before)) = forms else {
                 continue;
             };
-            let changes = past.iter().filter_map(|world| {
-                let before = world.cell(&sheet.count, cell)?;
-                let change = value - before.value(&world.truth)?;
-                // What cannot be reckoned out is taken for known.
-                (change != 0 && change.abs() < k).then(|| {
-                    left(world, before, limits, solver)
-                        .unwrap_or((value - change, Some(value - change)))
-                })
-            });
-            found.extend(changes.filter_map(|(lower, upper)| {
-                let functional = change_beyond(form.clone(), value, (lower, upper?), k)?;
-                Some(Sensitive {
-                    functional,
-                    about: (at, cell),
-                    why: Why::Changed,
-                    inside: false,
-                })
+            let values = form.value(&world.truth).zip(before.value(&other.truth));
+            let Some((value, was)) = values else {
+                continue;
+            };
+            if value == was || value.abs_diff(was) >= k.unsigned_abs() {
+                continue;
+            }
+            // What cannot be reckoned out is taken for known.
+            let (lower, upper) = left(other, before, limits, solver).unwrap_or((was, Some(was)));
+            let functional = upper.and_then(|upper| change_beyond(form, value, (lower, upper), k));
+            found.extend(functional.map(|functional| Sensitive {
+                functional,
+                about: (at, cell),
+                why: Why::Changed,
+                inside: false,
             }));
         }
     }

@@ -158,14 +158,17 @@ impl<'a> Plan<'a> {
     /// Withholds the tables that came into the plan after their period was published, where records
     /// have changed since: what they would have said then nobody knows any more.
     fn withhold_late(&mut self) {
+        let case = self.case;
         for (sheet, standing) in self.sheets.iter().zip(&mut self.standing) {
             let count = &sheet.count;
-            let mut past = self.case.past.iter();
-            let is_late = past.any(|past| {
-                let mut beside = past.sheets.iter();
-                past.sheet(count).is_none()
-                    && beside.any(|sheet| sheet.count.period == count.period)
-            });
+            let said = || case.said.iter();
+            let is_shown = |cell: &Cell| cell.figure != Figure::Absent;
+            let was_shown =
+                said().any(|said| said.count == *count && said.cells.iter().any(is_shown));
+            let is_published = said().any(|said| said.count.period == count.period);
+            let mut past = case.past.iter();
+            let is_late =
+                is_published && !was_shown && past.any(|past| past.sheet(count).is_none());
             if is_late && *standing == Standing::Open {
                 *standing = Standing::Withheld(Reason::Late);
             }

@@ -27,17 +27,22 @@ pub(super) struct Search<'a> {
     pub(super) floor: &'a Floor,
     pub(super) layout: &'a Layout,
     pub(super) truth: &'a [i64],
-    pub(super) state: &'a State,
+    pub(super) sheets: &'a [&'a Sheet],
 }
 
 impl Search<'_> {
+    fn sheet(&self, count: &Count) -> Option<&Sheet> {
+        let mut sheets = self.sheets.iter().copied();
+        sheets.find(|sheet| sheet.count == *count)
+    }
+
     /// Returns every one of them, each form once.
     pub(super) fn all(&self) -> Vec<Sensitive> {
         let mut found = Found {
             floor: i64::from(self.floor.min_cell),
             ..Found::default()
         };
-        for (at, sheet) in self.state.sheets.iter().enumerate() {
+        for (at, sheet) in self.sheets.iter().enumerate() {
             let limit = self.limit(&sheet.count);
             for (cell, tally) in sheet.tallies.iter().enumerate() {
                 if let (Some(why), Some(form)) = (
@@ -64,12 +69,7 @@ impl Search<'_> {
             ..Found::default()
         };
         for table in said {
-            let Some(at) = self
-                .state
-                .sheets
-                .iter()
-                .position(|s| s.count == table.count)
-            else {
+            let Some(at) = self.sheets.iter().position(|s| s.count == table.count) else {
                 continue;
             };
             for (cell, before) in table.cells.iter().enumerate() {
@@ -79,7 +79,7 @@ impl Search<'_> {
                 }
             }
         }
-        for (at, sheet) in self.state.sheets.iter().enumerate() {
+        for (at, sheet) in self.sheets.iter().enumerate() {
             for cell in 0..sheet.tallies.len() {
                 let form = self.layout.cell(&sheet.count, cell);
                 for before in self.said_of_parts(said, sheet, cell) {
@@ -133,7 +133,7 @@ impl Search<'_> {
         match one.and_then(|said| said.cells.get(cell)) {
             Some(shown) => Some((shown.figure.lower(), shown.figure.upper()?)),
             None => {
-                let sheet = self.state.sheet(count)?;
+                let sheet = self.sheet(count)?;
                 let nothing = sheet.activities.get(cell).copied().flatten() == Some(0);
                 nothing.then_some((0, 0))
             }
@@ -244,7 +244,7 @@ impl Search<'_> {
             measure: Measure::Attendances,
             ..sheet.count.clone()
         };
-        let Some(beside) = self.state.sheet(&attended) else {
+        let Some(beside) = self.sheet(&attended) else {
             return;
         };
         for (cell, (tally, all)) in sheet.tallies.iter().zip(&beside.tallies).enumerate() {
@@ -276,7 +276,7 @@ impl Search<'_> {
     fn parts(&self, at: usize, sheet: &Sheet, found: &mut Found) {
         let k = i64::from(self.floor.min_cell);
         let whole = &sheet.count;
-        let within = self.state.sheets.iter().filter(|part| {
+        let within = self.sheets.iter().filter(|part| {
             part.count.period != whole.period
                 && whole.period.covers(part.count.period)
                 && whole.measure == part.count.measure
@@ -303,7 +303,7 @@ impl Search<'_> {
 
     /// Finds where little is left of a cell when one of another table is taken from it.
     fn overlaps(&self, found: &mut Found) {
-        let sheets = &self.state.sheets;
+        let sheets = self.sheets;
         for (at, one) in sheets.iter().enumerate() {
             for other in sheets.iter().filter(|other| {
                 other.count.measure == one.count.measure

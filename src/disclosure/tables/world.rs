@@ -3,7 +3,7 @@
 //! Whatever was published at any time and happens to be true of this state binds its atoms: a
 //! reader may always guess rightly that nothing changed since. What is not true of it does not.
 
-use super::count::{Count, Said, State};
+use super::count::{Count, Said, Sheet, State};
 use super::facts::{Fact, From, facts};
 use super::layout::Layout;
 use super::sensitive::{Search, Sensitive, alone};
@@ -16,7 +16,8 @@ use crate::model::{Cell, Figure, Measure};
 /// A state, its atoms and what binds them.
 #[derive(Debug)]
 pub(crate) struct World<'a> {
-    pub(crate) state: &'a State,
+    /// The tables that those to be shown could be subtracted from.
+    pub(crate) sheets: Vec<&'a Sheet>,
     pub(crate) layout: Layout,
     /// The true atoms.
     pub(crate) truth: Vec<i64>,
@@ -28,50 +29,49 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Makes the world of a state. In the one that is `now`, nobody may tell either how little
-    /// something changed since it was said.
+    /// Makes the world of a state, as far as what is `fresh` has to do with it. Of the one that is
+    /// `now`, it is shown what has no known count.
     ///
     /// # Errors
     /// When its tables do not fit together.
     pub(crate) fn of(
         state: &'a State,
-        said: &[Said],
+        (fresh, said): (&[Count], &[Said]),
         floor: &Floor,
         now: bool,
     ) -> Result<Self, Reason> {
         let layout = Layout::of(state.sheets.iter().map(|sheet| &sheet.count))?;
         let truth = true_atoms(&layout, state)?;
         check_cells(&layout, state, &truth)?;
-        let known: Vec<Vec<Option<u32>>> = state.sheets.iter().map(known_activities).collect();
-        let tables = state.sheets.iter().zip(&known);
+        let sheets = state.near(fresh, said);
+        let known: Vec<Vec<Option<u32>>> = sheets.iter().map(|s| known_activities(s)).collect();
+        let tables = sheets.iter().zip(&known);
         let tables = tables.map(|(sheet, known)| (&sheet.count, known.as_slice()));
-        let mut rows = true_facts(facts(&layout, tables), state, &truth)?;
-        let known = |said: &&Said| state.sheet(&said.count).is_some();
+        let mut rows = true_facts(facts(&layout, tables), &sheets, &truth)?;
+        let known = |said: &&Said| sheets.iter().any(|sheet| sheet.count == said.count);
         let said: Vec<Said> = said.iter().filter(known).cloned().collect();
         let statements = said.iter().flat_map(|said| statements(&layout, said));
         rows.extend(statements.filter(|row| row.admits(&truth)));
         if now {
-            rows.extend(unknown(&layout, state).filter(|row| row.admits(&truth)));
+            rows.extend(unknown(&layout, &sheets).filter(|row| row.admits(&truth)));
         }
         let search = Search {
             floor,
             layout: &layout,
             truth: &truth,
-            state,
+            sheets: &sheets,
         };
         let mut sensitive = search.all();
-        if now {
-            sensitive.extend(search.changes(&said));
-        }
+        sensitive.extend(search.changes(&said));
         let known = RowBounds::from(truth.len(), &rows);
         let sensitive = sensitive.into_iter().filter_map(|one| {
             let functional = known.left_of(&one.functional)?;
             Some(Sensitive { functional, ..one })
         });
         let sensitive = sensitive.collect();
-        let alone = alone(&layout, state);
+        let alone = alone_near(&layout, state, &sheets);
         Ok(Self {
-            state,
+            sheets,
             layout,
             truth,
             rows,
@@ -82,14 +82,14 @@ impl<'a> World<'a> {
 
     /// Returns the form of a cell, where its table is one of this world's.
     pub(crate) fn cell(&self, count: &Count, cell: usize) -> Option<Form> {
-        self.state.sheet(count)?;
+        self.sheets.iter().find(|sheet| sheet.count == *count)?;
         self.layout.cell(count, cell)
     }
 }
 
 /// Returns the most activities behind each cell, as far as they bound anything: persons who are
 /// not all counted are not bound by how often they came.
-fn known_activities(sheet: &super::Sheet) -> Vec<Option<u32>> {
+fn known_activities(sheet: &Sheet) -> Vec<Option<u32>> {
     let all_counted = sheet.tallies.iter().all(|tally| tally.uncounted == 0);
     let bounds = |most: &Option<u32>| most.filter(|most| *most == 0 || all_counted);
     sheet.activities.iter().map(bounds).collect()
@@ -111,8 +111,8 @@ pub(crate) fn statements<'l>(
 }
 
 /// Returns that what has no known count adds nothing: it is shown as such.
-fn unknown<'l>(layout: &'l Layout, state: &'l State) -> impl Iterator<Item = Row> + use<'l> {
-    state.sheets.iter().flat_map(move |sheet| {
+fn unknown<'l>(layout: &'l Layout, sheets: &'l [&Sheet]) -> impl Iterator<Item = Row> + use<'l> {
+    sheets.iter().flat_map(move |sheet| {
         let cells = sheet.tallies.iter().enumerate();
         let unknown = cells.filter(|(_, tally)| tally.value.is_none());
         unknown.filter_map(|(cell, _)| {
@@ -154,13 +154,13 @@ fn check_cells(layout: &Layout, state: &State, truth: &[i64]) -> Result<(), Reas
 
 /// Returns the facts that hold. One that does not is no fact to a reader who is right; but tables
 /// that must agree, and persons who attended less often than they are, are an error in the records.
-fn true_facts(facts: Vec<Fact>, state: &State, truth: &[i64]) -> Result<Vec<Row>, Reason> {
+fn true_facts(facts: Vec<Fact>, sheets: &[&Sheet], truth: &[i64]) -> Result<Vec<Row>, Reason> {
     let mut rows = Vec::with_capacity(facts.len());
     for Fact { row, from } in facts {
         match (row.admits(truth), from) {
             (true, _) => rows.push(row),
             (false, From::Agreement) => return Err(Reason::Unsound),
-            (false, From::Attended(measure)) if all_counted(state) => {
+            (false, From::Attended(measure)) if all_counted(sheets) => {
                 return Err(Reason::Contradiction(measure));
             }
             (false, _) => {}
@@ -170,12 +170,25 @@ fn true_facts(facts: Vec<Fact>, state: &State, truth: &[i64]) -> Result<Vec<Row>
 }
 
 /// Returns whether every attendance is known, so that fewer than persons is an error.
-fn all_counted(state: &State) -> bool {
-    let attended = |sheet: &&super::Sheet| sheet.count.measure == Measure::Attendances;
-    let mut tallies = state
-        .sheets
+fn all_counted(sheets: &[&Sheet]) -> bool {
+    let attended = sheets
         .iter()
-        .filter(attended)
-        .flat_map(|sheet| &sheet.tallies);
+        .filter(|sheet| sheet.count.measure == Measure::Attendances);
+    let mut tallies = attended.flat_map(|sheet| &sheet.tallies);
     tallies.all(|tally| tally.uncounted == 0)
+}
+
+/// Returns the atoms one person alone knows, a list per person, as far as tables speak of them.
+fn alone_near(layout: &Layout, state: &State, sheets: &[&Sheet]) -> Vec<Vec<usize>> {
+    let cells = sheets
+        .iter()
+        .flat_map(|sheet| (0..sheet.count.cells()).map(|cell| (&sheet.count, cell)));
+    let forms = cells.filter_map(|(count, cell)| layout.cell(count, cell));
+    let mut spoken_of = vec![false; layout.atoms()];
+    for (atom, _) in forms.flat_map(|form| form.terms().collect::<Vec<_>>()) {
+        spoken_of[atom] = true;
+    }
+    let mut alone = alone(layout, state);
+    alone.retain(|atoms| atoms.iter().any(|atom| spoken_of[*atom]));
+    alone
 }

@@ -181,25 +181,23 @@ impl Member {
         }
     }
 
-    /// Returns the state of everything a release of a period could be subtracted from: its own
-    /// tables, those of shorter periods in it and, where a longer one was shown, of those beside
-    /// it.
+    /// Returns the state of everything that hangs together with a period: whatever is planned, or
+    /// was said, of it and of what a longer one holds beside it.
     pub(crate) fn state(&self, when: Period) -> State {
-        let said = || self.said.iter().map(|said| &said.count);
-        let longer = |period: Period| {
-            let mut said = said().map(|count| count.period);
-            said.any(|said| said.covers(when) && said.covers(period))
-        };
-        let is_near = |count: &&Count| when.covers(count.period) || longer(count.period);
         let planned = self.plan.iter().filter(|c| !self.dropped.contains(c));
-        let mut near: Vec<Count> = planned.filter(is_near).cloned().collect();
-        let touches = |period: Period| period.covers(when) || when.covers(period);
-        for count in said().filter(|c| touches(c.period) || longer(c.period)) {
-            if !near.contains(count) {
-                near.push(count.clone());
+        let mut all: Vec<Count> = planned.cloned().collect();
+        for said in &self.said {
+            if !all.contains(&said.count) {
+                all.push(said.count.clone());
             }
         }
-        state(&self.visits, &near)
+        let periods: Vec<Period> = all.iter().map(|count| count.period).collect();
+        let longer = |period: Period| {
+            let mut longer = periods.iter().filter(|longer| longer.covers(when));
+            when.covers(period) || longer.any(|longer| longer.covers(period))
+        };
+        all.retain(|count| longer(count.period));
+        state(&self.visits, &all)
     }
 
     /// Drafts the tables of a period.

@@ -125,8 +125,8 @@ impl<'a> Attacker<'a> {
         let (early, late) = said.split_at(moment.said_before.min(said.len()));
         attacker.take(early, &mut puzzle);
         let mut before = puzzle.clone();
-        for (sum, upper) in attacker.small(late) {
-            before.add(sum, 0, upper);
+        for (sum, lower, upper) in attacker.small() {
+            before.add(sum, lower, upper);
         }
         attacker.before = before.ready();
         attacker.take(late, &mut puzzle);
@@ -135,18 +135,19 @@ impl<'a> Attacker<'a> {
         attacker
     }
 
-    /// Returns the totals that are said to be below the floor: the same is said whatever they are.
-    fn small(&self, said: &[&Said]) -> Vec<(Sum, i64)> {
-        let totals = said.iter().filter(|said| said.count.is_total());
-        let small = totals.filter_map(|said| match said.cells[0].figure {
-            Figure::Interval { lower: 0, upper }
-                if upper + 1 == i64::from(self.moment.floor.min_cell) =>
-            {
-                Some((self.cell(&said.count, 0), upper))
-            }
-            _ => None,
-        });
-        small.collect()
+    /// Returns the totals that are below the floor, and what everybody may know of each of them,
+    /// since the same is said whatever it is.
+    fn small(&self) -> Vec<(Sum, i64, i64)> {
+        let k = i64::from(self.moment.floor.min_cell);
+        let hides = self.moment.floor.hide_existence;
+        let totals = self.moment.plan.iter().map(|count| count.split(Vec::new()));
+        let totals = totals.map(|total| self.cell(&total, 0));
+        let small = totals.filter(|total| value(total, &self.truth) < k);
+        let known = |total: Sum| {
+            let least = i64::from(!hides && value(&total, &self.truth) > 0);
+            (total, least, k - 1)
+        };
+        small.map(known).collect()
     }
 
     /// Takes in whatever was said and is true.
@@ -521,7 +522,10 @@ impl<'a> Attacker<'a> {
         let mut secrets = Vec::new();
         for count in &self.moment.plan {
             let limit = self.limit(count.measure, count.period);
-            let total = self.cell(&count.split(Vec::new()), 0);
+            // As a sum of its own cells, so that who knows one of them knows a part of it.
+            let split = count.axes.first().map(|axis| self.base(axis.dimension));
+            let total = self.sum(count.measure, count.period, split, &|_| true);
+            let total = total.expect("it is laid out");
             let behind = self.tallies(count.measure, count.axes.clone(), count.period);
             for (cell, (_, persons)) in behind.into_iter().enumerate() {
                 let own = self.cell(count, cell);
@@ -535,10 +539,11 @@ impl<'a> Attacker<'a> {
                         due,
                     });
                 };
-                if all == 0 && self.moment.floor.hide_existence
+                let hides = self.moment.floor.hide_existence;
+                if all == 0 && hides
                     || all > 0 && (all < k || persons < u64::from(self.moment.floor.min_cell))
                 {
-                    add("", own.clone(), (0, limit));
+                    add("", own.clone(), (i64::from(!hides), limit));
                 }
                 let rest = less(&total, &own);
                 let is_of_persons = count.dimensions().any(|d| d.describes_persons());
@@ -626,9 +631,13 @@ impl<'a> Attacker<'a> {
                 if change == 0 || change.abs() >= k {
                     continue;
                 }
-                let apart = |then: (i64, i64), now: (i64, i64)| match change > 0 {
-                    true => (now.0 - then.1, now.1 - then.0),
-                    false => (then.0 - now.1, then.1 - now.0),
+                // How much more, or less: that it is not little must be possible either way.
+                let apart = |then: (i64, i64), now: (i64, i64)| {
+                    let (fewer, more) = (now.0 - then.1, now.1 - then.0);
+                    match change > 0 {
+                        true => (fewer, more.max(-fewer)),
+                        false => (-more, more.max(-fewer)),
+                    }
                 };
                 // What was known of each before the later release is no fault of it.
                 let given = apart(self.puzzle.range(&then), later.before.range(&now));

@@ -91,6 +91,8 @@ struct History {
     /// Tables that may be added.
     more: Vec<Count>,
     acts: Vec<Act>,
+    /// Whether nobody may tell that there is anybody.
+    hides_existence: bool,
 }
 
 impl History {
@@ -99,7 +101,7 @@ impl History {
         let mut more = Vec::new();
         for _ in 0..random.below(3) {
             let at = usize::from(random.below(all.len() as u64));
-            if all.len() > 1 {
+            if all.len() > 1 && !all[at].is_total() {
                 more.push(all.remove(at));
             }
         }
@@ -114,6 +116,7 @@ impl History {
             plan: all,
             more,
             acts,
+            hides_existence: random.below(4) > 0,
         }
     }
 }
@@ -168,9 +171,12 @@ fn tables(random: &mut Random) -> Vec<Count> {
             }
         }
     }
+    // A charter wants a total beside every split, so that splits go first.
     while plan.len() > MOST_TABLES {
-        let at = usize::from(random.below(plan.len() as u64));
-        plan.remove(at);
+        let splits: Vec<usize> = (0..plan.len()).filter(|at| !plan[*at].is_total()).collect();
+        let any = splits.len().max(1) as u64;
+        let nth = usize::from(random.below(any));
+        plan.remove(splits.get(nth).copied().unwrap_or(plan.len() - 1));
     }
     plan
 }
@@ -229,6 +235,8 @@ struct Play {
     persons: u32,
     /// What the attacker knew of each moment when it was last attacked.
     attacked: BTreeMap<usize, usize>,
+    /// What was so, and what was shown of it, in words.
+    shown: Vec<String>,
 }
 
 impl Play {
@@ -335,7 +343,9 @@ impl Play {
             Act::DropTable { table } => {
                 let at = usize::from(table) % self.member.plan.len();
                 let table = self.member.plan[at].clone();
-                self.member.dropped.push(table);
+                if !table.is_total() {
+                    self.member.dropped.push(table);
+                }
             }
             Act::RaiseFloor => self.member.floor.min_cell = 7,
             Act::Publish { period } => return self.publish(PERIODS[usize::from(period)]),
@@ -379,7 +389,14 @@ impl Play {
                 }
             }
         }
-        self.member.publish(when);
+        let shown = self.member.publish(when);
+        for (count, shown) in fresh.iter().zip(shown) {
+            let truth: Vec<i64> = (tally(&self.member.visits, count).iter())
+                .filter_map(|tally| tally.value)
+                .collect();
+            let name = format!("{} {} by {}", count.measure, count.period, axes(count));
+            self.shown.push(format!("  {name}: {truth:?} as {shown:?}"));
+        }
         self.attack()
     }
 
@@ -402,9 +419,10 @@ impl Play {
             }
         }
         let last = attackers.len() - 1;
-        for at in 0..last {
-            if let Some(leak) = attackers[at].changes(&attackers[last]).first() {
-                return Err(format!("between states {at} and {last}: {leak}"));
+        let pairs = (0..=last).flat_map(|then| (then + 1..=last).map(move |now| (then, now)));
+        for (then, now) in pairs.filter(|(then, now)| news.contains(then) || news.contains(now)) {
+            if let Some(leak) = attackers[then].changes(&attackers[now]).first() {
+                return Err(format!("between states {then} and {now}: {leak}"));
             }
         }
         Ok(())
@@ -413,16 +431,22 @@ impl Play {
 
 /// Plays a history; returns what went wrong.
 fn play(history: &History) -> Result<(), String> {
+    play_out(history).1
+}
+
+/// Plays a history until something goes wrong.
+fn play_out(history: &History) -> (Play, Result<(), String>) {
     let mut play = Play {
         member: Member::new(5, Vec::new(), history.plan.clone()),
         more: history.more.clone(),
         persons: 0,
         attacked: BTreeMap::new(),
+        shown: Vec::new(),
     };
-    for act in &history.acts {
-        play.act(*act)?;
-    }
-    Ok(())
+    play.member.floor.hide_existence = history.hides_existence;
+    let mut acts = history.acts.iter();
+    let outcome = acts.try_for_each(|act| play.act(*act));
+    (play, outcome)
 }
 
 /// How long a history that went wrong is made shorter.
@@ -464,13 +488,20 @@ fn setting(name: &str, or: u64) -> u64 {
     text.map_or(or, |text| text.parse().expect("a number"))
 }
 
+fn axes(count: &Count) -> String {
+    let codes = |axis: &Axis| format!("{} {:?}", axis.dimension, axis.codes);
+    count.axes.iter().map(codes).collect()
+}
+
 /// Says what went wrong in a history, in as few words as it takes.
 fn describe(nth: u64, history: History) -> String {
     let (history, wrong) = shortest(history);
     let mut lines = vec![format!("history {nth}: {wrong}")];
-    let table = |count: &Count| format!("  {} {} {:?}", count.measure, count.period, count.axes);
+    let table = |count: &Count| format!("  {} {} by {}", count.measure, count.period, axes(count));
+    lines.push(format!("  hide_existence {}", history.hides_existence));
     lines.extend(history.plan.iter().map(table));
     lines.extend(history.acts.iter().map(|act| format!("  {act:?}")));
+    lines.extend(play_out(&history).0.shown);
     lines.join("\n")
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Puzzle {
 }
 
 /// What counts as no bound: far above every number that occurs.
-pub(crate) const FAR: i64 = 60;
+pub(crate) const FAR: i64 = 240;
 
 /// What a sum is at most where nothing bounds it.
 pub(crate) const NO_BOUND: i64 = 1_000_000;
@@ -303,7 +303,7 @@ fn near(rows: Vec<Row>, target: &Row, domains: &[(i64, i64)]) -> Vec<Row> {
 pub(crate) static UNDECIDED: AtomicUsize = AtomicUsize::new(0);
 
 /// More than this and the instance is no small one.
-const MOST_TRIED: usize = 1_500;
+const MOST_TRIED: usize = 6_000;
 
 /// A search that goes on where it failed most: Boussemart and others, "Boosting systematic search
 /// by weighting constraints" (2004).
