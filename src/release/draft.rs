@@ -14,7 +14,7 @@ use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Size};
 use crate::charter::{Member, Policy};
 use crate::disclosure::tables::{Case, Protected, Reason, State, Verdict, Why, protect};
-use crate::disclosure::{Limits, Microlp};
+use crate::disclosure::{Limits, Microlp, Solver};
 use crate::model::{Cell, Figure, Kind, MemberId, Period, Series, Summary, Table, Tally};
 use crate::record::Book;
 use crate::wire::payload;
@@ -116,6 +116,22 @@ impl Draft {
         book: &dyn Book,
         ledger: Ledger<'_>,
     ) -> Result<Self, ReleaseError> {
+        Self::solved_by(&Microlp, terms, period, kinds, book, ledger)
+    }
+
+    /// As [`Draft::make`], with a solver of the caller's. Whatever it answers, nothing is shown
+    /// that is not proven.
+    ///
+    /// # Errors
+    /// As [`Draft::make`].
+    pub fn solved_by(
+        solver: &dyn Solver,
+        terms: &Terms<'_>,
+        period: Period,
+        kinds: &[Kind],
+        book: &dyn Book,
+        ledger: Ledger<'_>,
+    ) -> Result<Self, ReleaseError> {
         let entries = ledger.entries()?;
         let period = period.with_financial_year(terms.policy.fy_month());
         let chosen: &[Kind] = if kinds.is_empty() { Kind::ALL } else { kinds };
@@ -151,7 +167,8 @@ impl Draft {
             }
             let marks = std::mem::take(&mut sheets.marks);
             let key = ledger.0.tie_break();
-            let (mut summary, mut blocked) = one(terms, &history, sheets, said, key)?;
+            let means = (key, solver);
+            let (mut summary, mut blocked) = one(terms, &history, sheets, said, means)?;
             let sent = Marks::sent(ledger.0, series)?;
             summary.since = sent.map(|sent| marks.since(&sent));
             summary.marks = marks;
@@ -210,7 +227,7 @@ fn one(
     history: &History<'_>,
     sheets: Sheets<'_>,
     statements: Vec<String>,
-    key: &[u8; 32],
+    (key, solver): (&[u8; 32], &dyn Solver),
 ) -> Result<(DraftSummary, Vec<Blocked>), ReleaseError> {
     let series = sheets.series;
     let past = history.past(&sheets.state)?;
@@ -223,7 +240,7 @@ fn one(
         said: history.said(),
         past: &past,
         limits: &Limits::default(),
-        solver: &Microlp,
+        solver,
     };
     let Protected {
         verdicts,

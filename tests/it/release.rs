@@ -17,18 +17,18 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
 /// One large member's book and log in a folder of its own.
-struct Office {
+pub(crate) struct Office {
     _dir: tempfile::TempDir,
-    private: PrivateStore,
-    public: PublicStore,
+    pub(crate) private: PrivateStore,
+    pub(crate) public: PublicStore,
     checkpoint: CheckpointFile,
     key: LogKey,
-    policy: Policy,
+    pub(crate) policy: Policy,
     consortium: ConsortiumId,
     member: MemberId,
 }
 
-fn today() -> Date {
+pub(crate) fn today() -> Date {
     date(2019, 1, 31)
 }
 
@@ -37,7 +37,7 @@ fn period(text: &str) -> Period {
 }
 
 impl Office {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let path = |name: &str| Path::new(dir.path()).join(name);
         let key = DataKey::generate(os_entropy).expect("randomness");
@@ -53,7 +53,12 @@ impl Office {
         }
     }
 
-    fn train(&self, start: &str, attended: &str) -> uuid::Uuid {
+    pub(crate) fn train(&self, start: &str, attended: &str) -> uuid::Uuid {
+        self.write(None, &[("start", start), ("attended", attended)])
+    }
+
+    /// Adds a training, or changes one.
+    pub(crate) fn write(&self, id: Option<uuid::Uuid>, settings: &[(&str, &str)]) -> uuid::Uuid {
         let codes = CodeLists::new([("topic", ["accounting"])]);
         let keys = RecordKeys::new([1; 32], [2; 32]);
         let mut random = |out: &mut [u8]| os_entropy(out).expect("randomness");
@@ -64,29 +69,35 @@ impl Office {
             now: Timestamp::UNIX_EPOCH,
             random: &mut random,
         };
-        let settings = [("title", "t"), ("start", start), ("attended", attended)];
-        let added = record::add(&self.private, &mut desk, Kind::Training, &settings);
-        added.expect("a record").id
+        let settings = [&[("title", "t")][..], settings].concat();
+        let written = match id {
+            Some(id) => record::edit::edit(&self.private, &mut desk, id, &settings),
+            None => record::add(&self.private, &mut desk, Kind::Training, &settings),
+        };
+        written.expect("a record").id
     }
 
     fn forget(&self, id: uuid::Uuid) {
         record::delete(&self.private, id).expect("it is there");
     }
 
-    fn draft(&self, of: &str) -> Draft {
-        let terms = Terms {
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms {
             members: &[],
             member: &self.member,
             size: Size::Large,
             countries: &[],
             charter_version: 1,
             policy: &self.policy,
-        };
-        let ledger = Ledger(&self.private);
+        }
+    }
+
+    pub(crate) fn draft(&self, of: &str) -> Draft {
+        let (terms, ledger) = (self.terms(), Ledger(&self.private));
         Draft::make(&terms, period(of), &[Kind::Training], &self.private, ledger).expect("a draft")
     }
 
-    fn door(&self) -> Door<'_> {
+    pub(crate) fn door(&self) -> Door<'_> {
         Door {
             private: &self.private,
             public: &self.public,
@@ -98,7 +109,7 @@ impl Office {
         }
     }
 
-    fn publish(&self, of: &str) -> Published {
+    pub(crate) fn publish(&self, of: &str) -> Published {
         self.door()
             .publish(&self.draft(of), today())
             .expect("published")
@@ -107,13 +118,7 @@ impl Office {
     /// Returns what a draft shows of all attendances of its period.
     #[track_caller]
     fn check_attendances(&self, of: &str, shown: Figure) {
-        let draft = self.draft(of);
-        let tables = &draft.summaries[0].summary.tables;
-        let total = tables
-            .iter()
-            .find(|table| table.measure.as_str() == "attendances" && table.axes.is_empty())
-            .expect("the plan has it");
-        assert_eq!(total.cells[0].figure, shown, "{of}");
+        assert_eq!(total(&self.draft(of)), shown, "{of}");
     }
 }
 
@@ -298,7 +303,7 @@ impl Office {
         holds.all().expect("readable")
     }
 
-    fn tree_size(&self) -> u64 {
+    pub(crate) fn tree_size(&self) -> u64 {
         let log = self.public.log("pwud/anpud").expect("it is read");
         log.map_or(0, |log| log.size)
     }
@@ -374,4 +379,56 @@ fn a_release_cut_short_after_the_ledger_is_not_let_out_again() {
     office.train("2018-02-02", "30");
     assert_eq!(office.start_again(), []);
     assert_eq!(office.tree_size(), 1);
+}
+
+#[test]
+fn a_floor_that_is_raised_holds_for_what_is_new_and_protects_what_is_old() {
+    let mut office = Office::new();
+    let first = office.train("2018-02-01", "24");
+    let second = office.train("2018-05-01", "24");
+    let third = office.train("2018-08-01", "7");
+    for quarter in ["2018Q1", "2018Q3"] {
+        office.publish(quarter);
+    }
+    office.check_attendances("2018Q2", Figure::Exact(24));
+    office.check_attendances(
+        "2018",
+        Figure::Interval {
+            lower: 48,
+            upper: 57,
+        },
+    );
+    office.policy.disclosure.min_cell = 30;
+    // What was said stays as it was said; 24 are too few for anything new.
+    office.check_attendances("2018Q1", Figure::Exact(24));
+    office.check_attendances("2018Q2", below(30));
+    office.check_attendances("2018Q3", below(10));
+    let upper = 24 + 29 + 9;
+    office.check_attendances("2018", Figure::Interval { lower: 24, upper });
+    office.publish("2018");
+    // 36 more, and 15 more: the one is enough under the new floor, the other is not, though it
+    // would have been under the old.
+    office.write(Some(second), &[("attended", "60")]);
+    office.write(Some(third), &[("attended", "22")]);
+    office.check_attendances("2018Q2", Figure::Exact(60));
+    let third = total(&office.draft("2018Q3"));
+    assert!(third.lower() == 0 && third.upper() >= Some(29), "{third:?}");
+    office.write(Some(first), &[("attended", "39")]);
+    office.check_attendances("2018Q1", Figure::Exact(24));
+    // Back under the lower floor, 15 more are enough again.
+    office.policy.disclosure.min_cell = 10;
+    office.check_attendances("2018Q1", Figure::Exact(39));
+}
+
+const fn below(floor: i64) -> Figure {
+    let upper = floor - 1;
+    Figure::Interval { lower: 0, upper }
+}
+
+fn total(draft: &Draft) -> Figure {
+    let tables = &draft.summaries[0].summary.tables;
+    let total = tables
+        .iter()
+        .find(|table| table.measure.as_str() == "attendances" && table.axes.is_empty());
+    total.expect("the plan has it").cells[0].figure
 }

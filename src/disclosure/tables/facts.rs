@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::count::Count;
-use super::layout::{Body, Layout};
+use super::layout::{Body, Layout, VISITS};
 use crate::disclosure::{Form, Row};
-use crate::model::Measure;
+use crate::model::{Measure, table};
 
 /// Above this many activities, that each person attends each at most once says nothing.
 const MANY_ACTIVITIES: u32 = 10_000;
@@ -109,11 +109,8 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
     forms.collect()
 }
 
-/// What is counted of those who visit activities.
-const VISITS: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
-
 /// Returns that attendances are at most as many as persons times activities, wherever a table
-/// tells how many of these there were.
+/// tells how many of these there were: in each of its cells, and in each sum of them.
 fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     if !VISITS.contains(&count.measure) {
         return Vec::new();
@@ -122,22 +119,40 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
         measure,
         ..count.clone()
     };
-    let counts = [like(Measure::People), like(Measure::Attendances)];
-    let room = |[people, attendances]: [Option<Form>; 2], most: Option<u32>| {
-        let most = most.filter(|most| (1..=MANY_ACTIVITIES).contains(most))?;
-        Some(people?.times(i64::from(most)).minus(&attendances?))
+    let (people, attended) = (like(Measure::People), like(Measure::Attendances));
+    let most_of = |(cell, most): (usize, &Option<u32>)| {
+        let most = most.filter(|most| *most <= MANY_ACTIVITIES)?;
+        Some(layout.cell(&people, cell)?.times(i64::from(most)))
     };
-    let each = most.iter().enumerate().filter_map(|(cell, most)| {
-        let forms = counts.each_ref().map(|count| layout.cell(count, cell));
-        room(forms, *most)
+    let most: Vec<Option<Form>> = most.iter().enumerate().map(most_of).collect();
+    let mut rooms = Vec::new();
+    for subset in 0u32..(1 << count.axes.len().min(8)) {
+        let (margin, cells) = margin(&attended, subset);
+        let mut all = vec![Some(Form::default()); margin.cells()];
+        for (most, at) in most.iter().zip(cells) {
+            all[at] = all[at]
+                .take()
+                .zip(most.as_ref())
+                .map(|(all, most)| all.plus(most));
+        }
+        let room = |(at, all): (usize, Option<Form>)| Some(all?.minus(&layout.cell(&margin, at)?));
+        rooms.extend(all.into_iter().enumerate().filter_map(room));
+    }
+    rooms
+}
+
+/// Returns a table with some of another's axes, and which of its cells each of the other's is in.
+fn margin(count: &Count, subset: u32) -> (Count, Vec<usize>) {
+    let is_kept = |axis: &usize| subset >> axis & 1 == 1;
+    let kept: Vec<usize> = (0..count.axes.len()).filter(is_kept).collect();
+    let margin = count.split(kept.iter().map(|axis| count.axes[*axis].clone()).collect());
+    let cells = (0..count.cells()).map(|cell| {
+        let codes = table::codes_at(&count.axes, cell);
+        let codes: Vec<&str> = kept.iter().map(|axis| codes[*axis]).collect();
+        table::index_of(&margin.axes, &codes).unwrap_or(0)
     });
-    let total = counts
-        .each_ref()
-        .map(|count| layout.cell(&count.split(Vec::new()), 0));
-    let all = most
-        .iter()
-        .try_fold(0u32, |sum, most| sum.checked_add((*most)?));
-    each.chain(room(total, all)).collect()
+    let cells = cells.collect();
+    (margin, cells)
 }
 
 /// Returns that the largest part is at most the whole, and the whole at most the sum of parts.

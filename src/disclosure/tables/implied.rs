@@ -3,7 +3,7 @@
 use super::sensitive::{Sensitive, change_beyond};
 use super::why::Why;
 use super::world::World;
-use crate::disclosure::{Form, Limits, Model, Solver, bounds};
+use crate::disclosure::{Form, Functional, Limits, Model, Solver, bounds};
 
 /// Returns for each world what tells that a cell differs by less than `k` from what it must have
 /// been in another, by what was said of others.
@@ -45,7 +45,10 @@ fn between(
             }
             // What cannot be reckoned out is taken for known.
             let (lower, upper) = left(other, before, limits, solver).unwrap_or((was, Some(was)));
-            let functional = upper.and_then(|upper| change_beyond(form, value, (lower, upper), k));
+            let functional = upper.and_then(|upper| {
+                let beyond = change_beyond(form.clone(), value, (lower, upper), k);
+                beyond.or_else(|| change_within(form, (value, was), (lower, upper), k))
+            });
             found.extend(functional.map(|functional| Sensitive {
                 functional,
                 about: (at, cell),
@@ -55,6 +58,28 @@ fn between(
         }
     }
     found
+}
+
+/// Returns what must stay possible of a form that is within what it was known to be between, so
+/// that it may have changed by `k`, either way; `None` where it may, or where both are so small that
+/// the same is said of them.
+fn change_within(
+    form: Form,
+    (value, was): (i64, i64),
+    (lower, upper): (i64, i64),
+    k: i64,
+) -> Option<Functional> {
+    let (more, fewer) = (lower.saturating_add(k), upper.saturating_sub(k));
+    let is_said_alike = value < k && was < k;
+    if is_said_alike || !(lower..=upper).contains(&value) || value >= more || value <= fewer {
+        return None;
+    }
+    let is_nearer_below = fewer >= 0 && value - fewer < more - value;
+    Some(Functional {
+        form,
+        at_most: if is_nearer_below { fewer } else { value },
+        at_least: if is_nearer_below { value } else { more },
+    })
 }
 
 /// Returns what a reader could conclude of a form in a world; `None` where nobody knows.

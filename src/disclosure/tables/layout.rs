@@ -73,6 +73,34 @@ pub(super) struct Block {
     first: usize,
 }
 
+/// Returns tables with those of the other measures of the same visits: who is alone in a cell of
+/// one knows what they add to all of them, whether or not these are split that way.
+fn beside_each_other<'c>(counts: impl Iterator<Item = &'c Count> + Clone) -> BTreeSet<Count> {
+    let is_in_use = |like: &Count| {
+        let mut same = counts.clone().filter(|count| {
+            (count.measure, count.signers) == (like.measure, like.signers)
+                && (like.measure.adds() == Adds::Additive || count.period == like.period)
+        });
+        same.next().is_some()
+    };
+    let mut laid: BTreeSet<Count> = counts.clone().cloned().collect();
+    for count in counts
+        .clone()
+        .filter(|count| VISITS.contains(&count.measure))
+    {
+        let beside = VISITS.map(|measure| Count {
+            measure,
+            ..count.clone()
+        });
+        laid.extend(beside.into_iter().filter(is_in_use));
+    }
+    laid
+}
+
+/// What is counted of those who visit activities.
+pub(super) const VISITS: [Measure; 3] =
+    [Measure::Attendances, Measure::Completions, Measure::People];
+
 /// Where a form is taken: codes along some dimensions, some of the times.
 #[derive(Clone, Debug)]
 pub(super) struct At {
@@ -95,8 +123,9 @@ impl Layout {
         if in_use.contains(&one) && in_use.contains(&other) {
             return Err(Tangle::Across { one, other });
         }
+        let laid = beside_each_other(counts.clone());
         let mut groups: BTreeMap<(Measure, Of, Option<Period>), Vec<&Count>> = BTreeMap::new();
-        for count in counts.clone() {
+        for count in &laid {
             let only = (count.measure.adds() != Adds::Additive).then_some(count.period);
             let group = (count.measure, count.signers, only);
             groups.entry(group).or_default().push(count);

@@ -65,6 +65,8 @@ type Unknown = (Measure, Period, Option<Dimension>, String);
 /// What an attacker makes of one moment.
 pub(crate) struct Attacker<'a> {
     moment: &'a Moment,
+    /// The tables that something was said of, or of a longer period around them.
+    touched: Vec<&'a Count>,
     /// Codes along each split, the finest in use.
     codes: BTreeMap<Dimension, Vec<String>>,
     /// The splits of each measure, and the parts of time each has.
@@ -83,11 +85,17 @@ pub(crate) struct Attacker<'a> {
 impl<'a> Attacker<'a> {
     /// Returns what an attacker makes of a moment who remembers everything that was said.
     pub(crate) fn of(moment: &'a Moment, said: &[Said]) -> Self {
-        Self::after(moment, &[], said)
+        Self::after(moment, &[], said, moment.said_before)
     }
 
-    /// Returns the same of one who has read in later moments, too, where nothing took place.
-    pub(crate) fn after(moment: &'a Moment, later: &[Moment], said: &[Said]) -> Self {
+    /// Returns the same of one who has read in later moments, too, where nothing took place. What
+    /// follows from the first `before` statements is no fault of the others.
+    pub(crate) fn after(
+        moment: &'a Moment,
+        later: &[Moment],
+        said: &[Said],
+        before: usize,
+    ) -> Self {
         let said: Vec<&Said> = said.iter().collect();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
         for said in &said {
@@ -95,8 +103,13 @@ impl<'a> Attacker<'a> {
                 tables.push(&said.count);
             }
         }
+        let is_touched = |count: &&Count| {
+            let mut periods = said.iter().map(|said| said.count.period);
+            periods.any(|period| period.covers(count.period))
+        };
         let mut attacker = Self {
             moment,
+            touched: moment.plan.iter().filter(is_touched).collect(),
             codes: codes(&tables),
             splits: BTreeMap::new(),
             parts: parts(&tables),
@@ -122,7 +135,7 @@ impl<'a> Attacker<'a> {
                 puzzle.add(sum, 0, 0);
             }
         }
-        let (early, late) = said.split_at(moment.said_before.min(said.len()));
+        let (early, late) = said.split_at(before.min(said.len()));
         attacker.take(early, &mut puzzle);
         let mut before = puzzle.clone();
         for (sum, lower, upper) in attacker.small() {
@@ -173,9 +186,17 @@ impl<'a> Attacker<'a> {
         for count in tables {
             assert!(count.axes.len() < 2, "crossed tables are not laid out here");
             let split = count.axes.first().map(|axis| self.base(axis.dimension));
-            let splits = splits.entry(count.measure).or_default();
-            let times = splits.entry(split).or_default();
-            times.insert(count.period);
+            // Who is alone in a cell knows what they add to every measure that is counted.
+            for like in MEASURES.map(|measure| like(count, measure)) {
+                let is_counted = |other: &&&Count| {
+                    let is_then = like.measure != Measure::People || other.period == like.period;
+                    other.measure == like.measure && is_then
+                };
+                if tables.iter().any(|other| is_counted(&other)) {
+                    let splits = splits.entry(like.measure).or_default();
+                    splits.entry(split).or_default().insert(like.period);
+                }
+            }
         }
         for (measure, splits) in splits {
             let mut laid: Vec<(Option<Dimension>, Vec<Period>)> = Vec::new();
@@ -313,8 +334,7 @@ impl<'a> Attacker<'a> {
         let mut sums = Vec::new();
         for (count, cell) in cells(tables) {
             if activities(visits, count, cell) == 0 {
-                let measures = [Measure::Attendances, Measure::Completions, Measure::People];
-                let beside = measures.map(|measure| self.laid(&like(count, measure), cell));
+                let beside = MEASURES.map(|measure| self.laid(&like(count, measure), cell));
                 sums.extend(beside.into_iter().flatten());
             }
         }
@@ -520,7 +540,7 @@ impl<'a> Attacker<'a> {
         let k = i64::from(self.moment.floor.min_cell);
         let truth = |sum: &Sum| value(sum, &self.truth);
         let mut secrets = Vec::new();
-        for count in &self.moment.plan {
+        for count in self.touched.iter().copied() {
             let limit = self.limit(count.measure, count.period);
             // As a sum of its own cells, so that who knows one of them knows a part of it.
             let split = count.axes.first().map(|axis| self.base(axis.dimension));
@@ -556,7 +576,7 @@ impl<'a> Attacker<'a> {
                         measure: Measure::Attendances,
                         ..count.clone()
                     };
-                    if self.moment.plan.contains(&attended) {
+                    if self.touched.contains(&&attended) {
                         let rest = less(&self.cell(&attended, cell), &own);
                         if (1..k).contains(&truth(&rest)) {
                             add(": less than attendances", rest, (0, limit));
@@ -573,12 +593,8 @@ impl<'a> Attacker<'a> {
     fn differences(&self, count: &Count, cell: usize, own: &Sum, add: &mut Add<'_>) {
         let k = i64::from(self.moment.floor.min_cell);
         let few = |sum: &Sum| (1..k).contains(&value(sum, &self.truth));
-        for other in self
-            .moment
-            .plan
-            .iter()
-            .filter(|other| other.measure == count.measure && *other != count)
-        {
+        let others = self.touched.iter().copied();
+        for other in others.filter(|other| other.measure == count.measure && *other != count) {
             let is_part = count.period != other.period
                 && count.period.covers(other.period)
                 && count.axes == other.axes;
@@ -620,10 +636,10 @@ impl<'a> Attacker<'a> {
         let k = i64::from(later.moment.floor.min_cell.min(self.moment.floor.min_cell));
         let mut leaks = Vec::new();
         for count in self
-            .moment
-            .plan
+            .touched
             .iter()
-            .filter(|count| later.moment.plan.contains(count))
+            .copied()
+            .filter(|count| later.touched.contains(count))
         {
             for cell in 0..count.cells() {
                 let (then, now) = (self.cell(count, cell), later.cell(count, cell));
@@ -640,7 +656,7 @@ impl<'a> Attacker<'a> {
                     }
                 };
                 // What was known of each before the later release is no fault of it.
-                let given = apart(self.puzzle.range(&then), later.before.range(&now));
+                let given = apart(self.before.range(&then), later.before.range(&now));
                 let (least, most) = apart(self.puzzle.range(&then), later.puzzle.range(&now));
                 let limit = self
                     .limit(count.measure, count.period)
@@ -660,6 +676,9 @@ impl<'a> Attacker<'a> {
         leaks
     }
 }
+
+/// What is counted of visits.
+const MEASURES: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
 
 /// Returns the same table of another measure.
 fn like(count: &Count, measure: Measure) -> Count {

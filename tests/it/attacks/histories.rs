@@ -4,7 +4,8 @@
 //! `COUNTERFOIL_HISTORY` from which one on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use counterfoil::disclosure::tables::Count;
@@ -403,9 +404,12 @@ impl Play {
     /// Attacks every state there ever was, with everything that was ever said.
     fn attack(&mut self) -> Result<(), String> {
         let member = &self.member;
+        let before = member.moments.last().map_or(0, |last| last.said_before);
         let moments = member.moments.iter().enumerate();
         let attackers: Vec<Attacker<'_>> = moments
-            .map(|(at, moment)| Attacker::after(moment, &member.moments[at + 1..], &member.said))
+            .map(|(at, moment)| {
+                Attacker::after(moment, &member.moments[at + 1..], &member.said, before)
+            })
             .collect();
         let mut news = Vec::new();
         for (at, attacker) in attackers.iter().enumerate() {
@@ -488,6 +492,9 @@ fn setting(name: &str, or: u64) -> u64 {
     text.map_or(or, |text| text.parse().expect("a number"))
 }
 
+/// How many histories that went wrong are looked at.
+const ENOUGH: usize = 4;
+
 fn axes(count: &Count) -> String {
     let codes = |axis: &Axis| format!("{} {:?}", axis.dimension, axis.codes);
     count.axes.iter().map(codes).collect()
@@ -511,17 +518,27 @@ fn no_history_gives_anybody_away() {
     let seed = setting("COUNTERFOIL_SEED", 20_181_231);
     let histories = setting("COUNTERFOIL_HISTORIES", 60);
     let first = setting("COUNTERFOIL_HISTORY", 0);
-    let mut wrong = Vec::new();
-    for nth in first..first + histories {
+    let next = AtomicU64::new(first);
+    let wrong = Mutex::new(Vec::new());
+    let play_on = || loop {
+        let nth = next.fetch_add(1, Ordering::Relaxed);
+        let has_enough = wrong.lock().expect("no thread fails").len() >= ENOUGH;
+        if nth >= first + histories || has_enough {
+            return;
+        }
         let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(nth));
         let history = History::of(&mut random);
         if play(&history).is_err() {
-            wrong.push(describe(nth, history));
+            let found = describe(nth, history);
+            wrong.lock().expect("no thread fails").push(found);
         }
-        if wrong.len() == 4 {
-            break;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(play_on);
         }
-    }
+    });
+    let wrong = wrong.into_inner().expect("no thread fails");
     let undecided = UNDECIDED.load(Ordering::Relaxed);
     eprintln!("COUNTERFOIL_SEED={seed}: {histories} histories, {undecided} sums too large to try");
     assert!(

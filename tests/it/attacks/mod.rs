@@ -6,10 +6,20 @@
 //! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
 //! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
+//! - `crossed`: those on tables with several splits.
+//! - `crossing`: random books with such tables.
+//! - `few`: networks of a few persons, and their quarters, years and measures.
+//! - `open`: a solver that fails, and what of it reaches ledger and log.
+//! - `readers`: attacks on what is said of figures beside them: ratios and hashes.
 
 mod audited;
 mod book;
 mod catalogue;
+mod crossed;
+mod crossing;
 mod enumerate;
+mod few;
 mod histories;
+mod open;
 mod possible;
+mod readers;

@@ -53,7 +53,7 @@ fn z1_small_cells_are_recoverable_until_more_is_hidden() {
 }
 
 #[test]
-fn wxyz_two_in_every_line_are_not_enough() {
+fn a2_block_subtraction_two_hidden_in_every_line_are_not_enough() {
     let Some(records) = read("sdctable/wxyz_problem.csv", "freq", 1.0) else {
         return;
     };
@@ -97,7 +97,7 @@ fn wxyz_two_in_every_line_are_not_enough() {
 }
 
 #[test]
-fn linked8_tables_that_are_safe_alone_are_not_together() {
+fn a3_linked_tables_that_are_safe_alone_are_not_together() {
     let Some(records) = read("sdctable/linked8.csv", "n", 1.0) else {
         return;
     };
@@ -153,7 +153,7 @@ fn inner_hidden() -> (Model, Vec<i64>) {
 }
 
 #[test]
-fn halves_that_no_table_has_protect_nothing() {
+fn a14_integrality_halves_that_no_table_has_protect_nothing() {
     let (model, truth) = inner_hidden();
     assert_eq!(truth.iter().sum::<i64>(), 35);
     let forms: Vec<Form> = (0..48).map(Form::atom).collect();
@@ -237,7 +237,7 @@ fn microdata1_needs_three_more() {
 }
 
 #[test]
-fn overlapping_places_do_not_tell_of_one_person() {
+fn a5_overlapping_geography_does_not_tell_of_one_person() {
     let Some(records) = read("ssb/my_km2.csv", "freq", 1.0) else {
         return;
     };
@@ -287,7 +287,7 @@ fn overlapping_places_do_not_tell_of_one_person() {
 }
 
 #[test]
-fn everybody_of_a_group_is_not_told() {
+fn a9_group_disclosure_everybody_of_a_group_is_not_told() {
     let Some(records) = read("ssb/mun_accidents.csv", "freq", 1.0) else {
         return;
     };

@@ -3,4 +3,4 @@
 mod byzantine;
 mod level;
 mod line;
-mod world;
+pub(crate) mod world;

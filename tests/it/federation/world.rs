@@ -16,6 +16,7 @@ use counterfoil::store::{
     Entry, Head, LogState, Payload, PublicStore, Replica, SaltedPayload, os_entropy,
 };
 use counterfoil::wire::{PeerSync, SyncFrame, payload};
+use prost::Message as _;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -305,6 +306,8 @@ pub(crate) struct Wire {
     pub(crate) frames: AtomicUsize,
     /// Leaves in batches.
     pub(crate) leaves: AtomicU64,
+    /// Bytes of frames, without compressed leaves: these are as long as their hashes let them be.
+    pub(crate) bytes: AtomicUsize,
     /// Frames that pass before it is cut; 0 for all.
     pub(crate) cut_after: usize,
 }
@@ -313,6 +316,12 @@ impl Wire {
     fn passes(&self, frame: &SyncFrame) -> bool {
         let before = self.frames.fetch_add(1, Ordering::SeqCst);
         let passes = self.cut_after == 0 || before < self.cut_after;
+        let mut len = frame.encoded_len();
+        if let Some(counterfoil::wire::sync_frame::Frame::Batch(batch)) = &frame.frame {
+            let leaves = batch.leaves_zstd.len();
+            len -= leaves + prost::length_delimiter_len(leaves);
+        }
+        self.bytes.fetch_add(len, Ordering::SeqCst);
         if let Some(counterfoil::wire::sync_frame::Frame::Batch(batch)) = &frame.frame
             && passes
         {

@@ -1,7 +1,7 @@
 //! Reports over books of summaries made by hand.
 
 mod answers;
-mod book;
+pub(crate) mod book;
 mod coverage;
 mod naive;
 mod render;
