@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use super::moves::{Moves, Step};
 use super::pool::{Need, Pool, Side, moved};
+use super::settle::settled;
 use super::solver::{Failure, Limits, Line, Program, Solved, Solver};
 use super::{Functional, Model, Trouble, Witnesses};
 
@@ -71,9 +72,16 @@ pub fn audit(
     let search = Search::new(solver, *limits);
     let mut found: Vec<(Need, Standing)> = Vec::new();
     let mut base: Option<(usize, Base)> = None;
+    let mut asked_for_many = false;
     for need in pool.needs() {
         if pool.is_proven(need) {
             continue;
+        }
+        if need.run > 0 && !std::mem::replace(&mut asked_for_many, true) {
+            search.for_many(model, &mut pool);
+            if pool.is_proven(need) {
+                continue;
+            }
         }
         if base.as_ref().is_none_or(|(run, _)| *run != need.run) {
             base = Some((need.run, search.base(model, truth, pool.known(need.run))));
@@ -186,14 +194,34 @@ impl<'a> Search<'a> {
         pool: &Pool,
         need: Need,
     ) -> Result<Step, Failure> {
+        if let Some(step) = self.near_table(model, base, pool, need)? {
+            return Ok(step);
+        }
+        let (moves, _) = base.as_ref().map_err(Clone::clone)?;
+        let line = line_of(moves, pool, need).ok_or(Failure::Infeasible)?;
+        self.whole_table(model, moves, line, pool, need, ANY)
+    }
+
+    /// Looks for a table at a corner of the program, or near by. None is no answer.
+    pub(super) fn near_table(
+        &self,
+        model: &Model,
+        base: &Base,
+        pool: &Pool,
+        need: Need,
+    ) -> Result<Option<Step>, Failure> {
         let (moves, solved) = base.as_ref().map_err(Clone::clone)?;
         let line = line_of(moves, pool, need).ok_or(Failure::Infeasible)?;
         self.spend()?;
         let values = solved.and(&line)?.values();
         if let Some(step) = whole_step(model, moves, &values, pool, need)? {
-            return Ok(step);
+            return Ok(Some(step));
         }
-        self.whole_table(model, moves, line, pool, need, ANY)
+        let limit = self.limits.per_solve;
+        let near = settled(&moves.program, &line, &values, self.solver, limit);
+        // Trouble near by is no answer either: the whole program is asked then.
+        let step = near.and_then(|values| whole_step(model, moves, &values, pool, need).ok());
+        Ok(step.flatten())
     }
 
     /// Looks for whole numbers from the start.
@@ -216,7 +244,7 @@ impl<'a> Search<'a> {
 }
 
 /// Solves that cost little enough to be allowed anyway.
-const FEW: usize = 500;
+const FEW: usize = 1000;
 
 /// Any whole answer will do.
 pub(super) const ANY: f64 = 1e9;

@@ -17,12 +17,13 @@
 mod audit;
 mod bounds;
 mod form;
-
+mod insiders;
 mod magnitude;
 mod model;
 mod moves;
 mod pool;
 mod row_bounds;
+mod settle;
 mod solver;
 mod suppress;
 pub mod tables;

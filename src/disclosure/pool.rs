@@ -169,6 +169,16 @@ impl Pool {
         self.proofs.len()
     }
 
+    /// Returns what every table found so far differs in from the truth.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Returns how many readers there are: one who knows nothing more, and the insiders.
+    pub(super) fn readers(&self) -> usize {
+        self.runs.len()
+    }
+
     fn at(&self, need: Need) -> usize {
         let pair = need.run * self.functionals.len() + need.functional;
         pair * 2 + usize::from(need.side == Side::High)

@@ -216,11 +216,20 @@ impl<'a> Plan<'a> {
     fn protect(&mut self, world: usize, progress: &mut dyn FnMut(usize)) {
         // The program is built anew for each reader, and whenever something more was hidden.
         let mut current: Option<(usize, Model, Base)> = None;
+        let mut asked_for_many = false;
+        self.take_over(world);
         for (at, need) in self.pools[world].needs().enumerate() {
             if self.pools[world].is_proven(need) {
                 continue;
             }
             progress(at);
+            if need.run > 0 && !std::mem::replace(&mut asked_for_many, true) {
+                let model = self.model(world, &self.hidden);
+                self.search.for_many(&model, &mut self.pools[world]);
+                if self.pools[world].is_proven(need) {
+                    continue;
+                }
+            }
             if current.as_ref().is_none_or(|(run, ..)| *run != need.run) {
                 let model = self.model(world, &self.hidden);
                 let base = self.base(&model, world, need.run);
@@ -240,6 +249,20 @@ impl<'a> Plan<'a> {
                 Err(failure) => {
                     self.unproven.insert((world, need), trouble(failure));
                 }
+            }
+        }
+    }
+
+    /// Takes over what proved something of the worlds before: they differ little from this one.
+    fn take_over(&mut self, world: usize) {
+        let model = self.model(world, &self.hidden);
+        let (before, rest) = self.pools.split_at_mut(world);
+        let Some(pool) = rest.first_mut() else { return };
+        for step in before.iter().flat_map(Pool::steps) {
+            // The atoms of two worlds need not be the same; what fits by chance is as good.
+            let fits = step.iter().all(|(atom, _)| *atom < pool.truth().len());
+            if fits && model.admits(&moved(pool.truth(), step)) {
+                pool.add(step.clone());
             }
         }
     }
@@ -499,6 +522,25 @@ mod tests {
             }
         }
         chosen
+    }
+
+    #[test]
+    fn what_proves_one_world_proves_another_like_it() {
+        let (one, mut choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
+        let mut other = one.clone();
+        other.truth[5] += 1;
+        for choice in &mut choices {
+            choice.forms.push(choice.forms[0].clone());
+        }
+        let worlds = [one, other];
+        let search = Search::new(&Microlp, Limits::default());
+        let mut plan = Plan::new(&worlds, &choices, &[7; 32], search).expect("it fits");
+        plan.protect(0, &mut |_| {});
+        plan.take_over(1);
+        let pool = &plan.pools[1];
+        assert!(pool.needs().all(|need| pool.is_proven(need)));
+        let model = plan.model(1, &plan.hidden);
+        assert!(plan.pools[1].confirm(&model).is_empty());
     }
 
     #[test]

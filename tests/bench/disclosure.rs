@@ -11,6 +11,7 @@ use counterfoil::disclosure::{
 use serde_json::{Value, json};
 
 use crate::measure::{Took, say, say_ratio};
+use crate::random::Random;
 
 /// Measures tables as large as a node's, and far larger.
 pub(crate) fn run() {
@@ -156,7 +157,7 @@ fn highs(model: &Model, forms: &[Form]) -> Option<(f64, Vec<f64>)> {
 /// small.
 fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
     let mut random = Random(20_261_123);
-    let truth: Vec<i64> = (0..i * j * k).map(|_| random.count()).collect();
+    let truth: Vec<i64> = (0..i * j * k).map(|_| random.count(4.5)).collect();
     let mut forms = Vec::new();
     for a in 0..=i {
         for b in 0..=j {
@@ -195,20 +196,4 @@ fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
         inside: Vec::new(),
     };
     (world, choices)
-}
-
-/// Numbers that look random and are the same every time: Steele and others' `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    /// Returns a count, 4.5 on average, small ones more often.
-    fn count(&mut self) -> i64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        let even = (bits >> 11) as f64 / (1u64 << 53) as f64;
-        (-(1.0 - even).ln() * 4.5) as i64
-    }
 }

@@ -12,7 +12,8 @@
 //! - [`sync`]: 200,000 summaries between two nodes over mutual TLS, and nothing new at all.
 //! - [`start`]: a node that holds 200,000 summaries, or 1,000, as a process.
 //! - [`disclosure`]: what to hide of a table of 20x20x10 counts, and the proof.
-//! - [`audit`]: a quarter and a year after eight years of releases.
+//! - [`audit`]: quarters and a year after eight years of releases.
+//! - [`utility`]: what is seen of forty networks, and what plainer ways would give away.
 //! - [`binary`]: the program as it is shipped.
 //!
 //! Here every figure stands beside what it is held against, measured in the same run and in turns,
@@ -27,14 +28,17 @@ mod import;
 mod measure;
 mod memory;
 mod network;
+mod people;
 mod place;
 mod plane;
 mod publish;
+mod random;
 mod report;
 mod served;
 mod sheets;
 mod start;
 mod sync;
+mod utility;
 
 /// A part of the run: its name, and what measures it.
 type Subject = (&'static str, fn());
@@ -48,6 +52,7 @@ const SUBJECTS: &[Subject] = &[
     ("start", start::run),
     ("disclosure", disclosure::run),
     ("audit", audit::run),
+    ("utility", utility::run),
     ("binary", binary::run),
 ];
 

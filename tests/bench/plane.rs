@@ -26,7 +26,12 @@ pub(crate) struct Plane {
 impl Plane {
     pub(crate) fn new() -> Self {
         let folder = place::folder();
-        let key = DataKey::generate(os_entropy).expect("a key");
+        // Always the same key, since it breaks ties: whoever measures again finds the same tables.
+        let same = |buffer: &mut [u8]| {
+            buffer.fill(7);
+            Ok(())
+        };
+        let key = DataKey::generate(same).expect("a key");
         let sub_key = |purpose| *key.derive(purpose).as_bytes();
         let policy = Policy::default_plan();
         let lists = CodeList::ALL.iter();
@@ -41,6 +46,11 @@ impl Plane {
 
     /// Imports a file of trainings, whole.
     pub(crate) fn import(&self, file: &[u8]) -> ImportOutcome {
+        self.take(Kind::Training, Target::Records, file)
+    }
+
+    /// Imports a file, whole; rows of a list name their record in the column `record`.
+    pub(crate) fn take(&self, kind: Kind, target: Target, file: &[u8]) -> ImportOutcome {
         let mut random = |buffer: &mut [u8]| os_entropy(buffer).expect("randomness");
         let mut desk = Desk {
             member: &self.member,
@@ -49,13 +59,14 @@ impl Plane {
             now: jiff::Timestamp::now(),
             random: &mut random,
         };
+        let map = map_of(kind, target, file);
         let request = ImportRequest {
             name: "",
             file,
             sheet: None,
-            kind: Kind::Training,
-            target: Target::Records,
-            map: None,
+            kind,
+            target,
+            map: map.as_deref(),
             dry_run: false,
             keep_good: false,
         };
@@ -64,6 +75,19 @@ impl Plane {
         assert!(outcome.rejected.is_empty(), "{:?}", outcome.rejected);
         outcome
     }
+}
+
+/// Writes a MAP that takes every column for the field it is called by.
+fn map_of(kind: Kind, target: Target, file: &[u8]) -> Option<String> {
+    if target == Target::Records {
+        return None;
+    }
+    let header = std::str::from_utf8(file).ok()?.lines().next()?;
+    let mut map = format!("kind = \"{kind}\"\n[columns]\n");
+    for column in header.split(',') {
+        let _ = writeln!(map, "{column} = \"{column}\"");
+    }
+    Some(map)
 }
 
 /// Makes an empty private database in a folder.
