@@ -443,6 +443,8 @@ fn a_crowd_nobody_listed_tells_nothing_of_who_was_in_it() {
     for id in [
         "training.attendances.by_gender3",
         "training.attendances.by_age2",
+        "training.people.by_gender3",
+        "training.people.by_age2",
     ] {
         let cells = &of(id).expect("the plan has it").cells;
         for cell in cells {

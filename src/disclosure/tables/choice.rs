@@ -26,10 +26,15 @@ pub(super) struct Choices<'a> {
 }
 
 impl Choices<'_> {
-    /// Returns a choice per cell of a table that has a known count.
+    /// Returns a choice per cell of a table that has a known count. Where nobody was counted and
+    /// some are unknown, those may be anywhere: that none was counted is no count.
     pub(super) fn of(&self, table: usize, sheet: &Sheet) -> Vec<Candidate> {
+        let values = || sheet.tallies.iter().map(|tally| tally.value);
+        let is_uncounted = values().any(|v| v.is_none()) && values().all(|v| v.unwrap_or(0) == 0);
+        let is_empty = |cell: usize| sheet.activities.get(cell).copied().flatten() == Some(0);
         let cells = sheet.tallies.iter().enumerate();
         cells
+            .filter(|(cell, _)| !is_uncounted || is_empty(*cell))
             .filter_map(|(cell, tally)| self.candidate(table, sheet, cell, tally))
             .collect()
     }
