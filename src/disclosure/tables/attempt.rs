@@ -139,7 +139,9 @@ impl Plan<'_> {
         let left = bounds(&model, &forms, self.case.limits, self.case.solver)
             .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
         // Who knows of their own visits knows that the others made that many fewer of a small total.
+        let is_inside = world.inside.get(relaxed.functional) == Some(&true);
         let own = known.iter().map(|atom| world.truth[*atom]).max();
+        let own = own.filter(|_| is_inside);
         let due = asked.at_least.saturating_sub(own.unwrap_or(0));
         // Of differences inside a small total nothing more is asked than that they may be nothing.
         let is_small = asked.at_least < i64::from(self.case.floor.min_cell);

@@ -59,7 +59,10 @@ impl Choices<'_> {
         });
         // Of a total below the floor the same is said whatever it is.
         let lower = i64::from(!self.search.floor.hide_existence);
-        let is_small = weak.is_some() && value < k && sheet.count.is_total();
+        let is_small = weak.is_some()
+            && value < k
+            && sheet.count.is_total()
+            && !self.was_said_wider(&sheet.count, cell);
         Some(Candidate {
             table,
             cell,
@@ -71,6 +74,15 @@ impl Choices<'_> {
             },
             why,
         })
+    }
+
+    /// Returns whether more was left possible of a cell before, under a lower floor: what is below
+    /// this one need not have been below that.
+    fn was_said_wider(&self, count: &Count, cell: usize) -> bool {
+        let k = i64::from(self.search.floor.min_cell);
+        let before = self.said.iter().filter(|said| said.count == *count);
+        let mut before = before.filter_map(|said| said.cells.get(cell)?.figure.upper());
+        before.any(|upper| upper >= k)
     }
 
     /// Returns whether a cell of a split was kept back before and is too near to what was said of
