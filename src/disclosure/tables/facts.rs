@@ -11,6 +11,9 @@ use crate::model::{Measure, table};
 /// Above this many activities, that each person attends each at most once says nothing.
 const MANY_ACTIVITIES: u32 = 10_000;
 
+/// Where what is in more than one place stands.
+const SEVERAL: &str = "several";
+
 /// A row, and what it follows from.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
@@ -97,7 +100,10 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
         .enumerate()
         .filter(|(_, most)| **most == Some(0));
     let forms = empty.flat_map(|(cell, _)| {
-        let forms = beside.iter().map(move |measure| {
+        // Nothing takes place in several countries, but persons of several stand there.
+        let is_several = table::codes_at(&count.axes, cell).contains(&SEVERAL);
+        let stands = move |measure: &&Measure| !is_several || **measure != Measure::People;
+        let forms = beside.iter().filter(stands).map(move |measure| {
             let like = Count {
                 measure: *measure,
                 ..count.clone()
@@ -194,4 +200,38 @@ fn persons_over_time(layout: &Layout) -> impl Iterator<Item = Row> {
         }
     }
     rows.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charter::policy::Of;
+    use crate::model::{Axis, Dimension};
+
+    #[test]
+    fn persons_of_several_countries_stand_where_nothing_took_place() {
+        let count = |measure| Count {
+            measure,
+            signers: Of::Organisations,
+            axes: vec![Axis {
+                dimension: Dimension::Country,
+                codes: ["TH", "VN", "several"].map(str::to_owned).to_vec(),
+            }],
+            period: "2018".parse().expect("a year"),
+        };
+        let counts = [Measure::Attendances, Measure::People].map(count);
+        let layout = Layout::of(counts.iter()).expect("they fit");
+        let most = [Some(1), Some(0), Some(0)];
+        let tables = counts.iter().map(|count| (count, most.as_slice()));
+        let facts = facts(&layout, tables);
+        let is_nothing = |count: &Count, cell| {
+            let form = layout.cell(count, cell);
+            facts
+                .iter()
+                .any(|fact| fact.from == From::Nothing && Some(&fact.row.form) == form.as_ref())
+        };
+        let [attendances, people] = &counts;
+        assert!(is_nothing(attendances, 1) && is_nothing(attendances, 2));
+        assert!(is_nothing(people, 1) && !is_nothing(people, 2));
+    }
 }
