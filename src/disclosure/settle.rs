@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::audit::ANY;
 use super::solver::{Line, Program, Solver};
 
 /// How near to a whole number a value counts as it. What is found is checked all the same.
@@ -14,9 +15,6 @@ const NEAR: f64 = 1e-5;
 
 /// How often the columns beside those in between are let go too.
 const WIDER: usize = 1;
-
-/// Any whole answer will do.
-const ANY: f64 = 1e9;
 
 /// Returns whole values that keep to a program and one more line, most of them as they are now.
 pub(super) fn settled(
