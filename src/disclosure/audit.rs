@@ -68,8 +68,12 @@ pub fn audit(
     solver: &dyn Solver,
 ) -> Result<Audit, Trouble> {
     check_truth(model, truth)?;
-    let mut pool = Pool::new(truth, functionals, insiders).ok_or(Trouble::Misfit)?;
-    let search = Search::new(solver, *limits);
+    let pool = Pool::new(truth, functionals, insiders).ok_or(Trouble::Misfit)?;
+    Ok(prove(pool, model, Search::new(solver, *limits)))
+}
+
+/// Proves what can be proven of a pool, and reports what cannot.
+pub(super) fn prove(mut pool: Pool, model: &Model, search: Search<'_>) -> Audit {
     let mut found: Vec<(Need, Standing)> = Vec::new();
     let mut base: Option<(usize, Base)> = None;
     let mut asked_for_many = false;
@@ -84,7 +88,10 @@ pub fn audit(
             }
         }
         if base.as_ref().is_none_or(|(run, _)| *run != need.run) {
-            base = Some((need.run, search.base(model, truth, pool.known(need.run))));
+            base = Some((
+                need.run,
+                search.base(model, pool.truth(), pool.known(need.run)),
+            ));
         }
         let Some((_, base)) = &base else { continue };
         match search.table(model, base, &pool, need) {
@@ -98,11 +105,11 @@ pub fn audit(
     for need in pool.confirm(model) {
         found.push((need, Standing::Unproven(Trouble::WrongTable)));
     }
-    Ok(report(&pool, functionals.len(), found))
+    report(&pool, found)
 }
 
-fn report(pool: &Pool, functionals: usize, found: Vec<(Need, Standing)>) -> Audit {
-    let mut standings = vec![Standing::Proven; functionals];
+fn report(pool: &Pool, found: Vec<(Need, Standing)>) -> Audit {
+    let mut standings = vec![Standing::Proven; pool.functionals()];
     let mut insiders = Vec::new();
     for (need, standing) in found {
         if pool.is_proven(need) {

@@ -38,5 +38,5 @@ pub use magnitude::{MagnitudeRules, is_sensitive, protection};
 pub use model::{Functional, Model, Row};
 pub use pool::Witnesses;
 pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};
-pub use suppress::{Choice, Chosen, Relaxed, Unproven, World, choose, model_of};
+pub use suppress::{Choice, Chosen, Relaxed, Unproven, World, audit_again, choose, model_of};
 pub use verify::{Certificate, Flaw, verify};

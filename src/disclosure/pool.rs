@@ -174,6 +174,11 @@ impl Pool {
         &self.steps
     }
 
+    /// Returns how many functionals there are.
+    pub(super) fn functionals(&self) -> usize {
+        self.functionals.len()
+    }
+
     /// Returns how many readers there are: one who knows nothing more, and the insiders.
     pub(super) fn readers(&self) -> usize {
         self.runs.len()

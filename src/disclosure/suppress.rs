@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
+use super::audit::{Audit, Base, Search, check_truth, line_of, prove, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
 use super::row_bounds::RowBounds;
@@ -114,6 +114,49 @@ pub fn model_of(world: &World, at: usize, choices: &[Choice], hidden: &[bool]) -
     model
 }
 
+/// Returns everything that is to be proven of a world.
+fn pool_of(world: &World) -> Result<Pool, Trouble> {
+    let pool = Pool::new(&world.truth, &world.functionals, &world.insiders);
+    let mut pool = pool.ok_or(Trouble::Misfit)?.inside(&world.inside);
+    for (insider, atoms) in world.insiders.iter().enumerate() {
+        let own = |atom: &usize| Row::exactly(Form::atom(*atom), world.truth[*atom]);
+        let mut rows = world.model.rows.clone();
+        rows.extend(atoms.iter().map(own));
+        pool.know(insider + 1, &RowBounds::from(world.truth.len(), &rows));
+    }
+    Ok(pool)
+}
+
+/// Audits a world against what readers know of it, asking no more than is left of what was given
+/// away before.
+///
+/// # Errors
+/// As [`audit()`](super::audit()).
+pub fn audit_again<'r>(
+    world: &World,
+    model: &Model,
+    given: impl IntoIterator<Item = &'r Relaxed>,
+    limits: &Limits,
+    solver: &dyn Solver,
+) -> Result<Audit, Trouble> {
+    check_truth(model, &world.truth)?;
+    let mut pool = pool_of(world)?;
+    for relaxed in given {
+        let sides = [(Side::Low, relaxed.at_most), (Side::High, relaxed.at_least)];
+        for (side, left) in sides {
+            let need = Need {
+                run: relaxed.insider.map_or(0, |insider| insider + 1),
+                functional: relaxed.functional,
+                side,
+            };
+            if let Some(left) = left {
+                pool.relax(need, left);
+            }
+        }
+    }
+    Ok(prove(pool, model, Search::new(solver, *limits)))
+}
+
 /// Chooses which cells to hide so that every functional of every world is proven to be protected.
 ///
 /// `progress` is told how much of how much is done. Ties are broken by `tie_break`, so that what
@@ -170,16 +213,7 @@ impl<'a> Plan<'a> {
             }
             let model = model_of(world, at, choices, &vec![true; choices.len()]);
             check_truth(&model, &world.truth)?;
-            let pool = Pool::new(&world.truth, &world.functionals, &world.insiders);
-            let pool = pool.map(|pool| pool.inside(&world.inside));
-            let mut pool = pool.ok_or(Trouble::Misfit)?;
-            for (insider, atoms) in world.insiders.iter().enumerate() {
-                let own = |atom: &usize| Row::exactly(Form::atom(*atom), world.truth[*atom]);
-                let mut rows = world.model.rows.clone();
-                rows.extend(atoms.iter().map(own));
-                pool.know(insider + 1, &RowBounds::from(world.truth.len(), &rows));
-            }
-            pools.push(pool);
+            pools.push(pool_of(world)?);
         }
         let cost = |(at, choice): (usize, &Choice)| choice.cost * (1.0 + tie(tie_break, at));
         Ok(Self {

@@ -10,7 +10,7 @@ use super::sensitive::Search;
 use super::why::{Reason, Why};
 use super::world::World;
 use crate::disclosure::{
-    self as engine, Choice, Chosen, Finding, Form, Functional, Model, Relaxed, Row, audit, bounds,
+    self as engine, Choice, Chosen, Form, Functional, Model, Relaxed, Row, audit_again, bounds,
     choose, model_of,
 };
 use crate::model::Figure;
@@ -218,12 +218,6 @@ impl Plan<'_> {
         figures: &mut [Figure],
     ) -> Result<(), Reason> {
         let row = |candidate: &Candidate, figure: &Figure| self.said_in(world, candidate, figure);
-        let mut functionals = asked.functionals.clone();
-        for relaxed in relaxed.iter().filter(|relaxed| relaxed.insider.is_none()) {
-            let kept = &mut functionals[relaxed.functional];
-            kept.at_most = relaxed.at_most.unwrap_or(kept.at_most);
-            kept.at_least = relaxed.at_least.unwrap_or(kept.at_least);
-        }
         let wider: [fn(Figure, &[Figure]) -> Figure; 2] = [hull, |_, _| Figure::Absent];
         for wider in wider {
             let mut model = model.clone();
@@ -236,27 +230,10 @@ impl Plan<'_> {
                 return Ok(());
             }
             model.rows.extend(new.iter().map(|(_, row)| row.clone()));
-            let found = audit(
-                &model,
-                &world.truth,
-                &functionals,
-                &asked.insiders,
-                self.case.limits,
-                self.case.solver,
-            );
-            let found = found.map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
-            let is_known = |finding: &Finding| {
-                relaxed.iter().any(|relaxed| {
-                    (relaxed.insider, relaxed.functional)
-                        == (Some(finding.insider), finding.functional)
-                })
-            };
-            let is_clean = found
-                .standings
-                .iter()
-                .all(|s| *s == engine::Standing::Proven)
-                && found.insiders.iter().all(is_known);
-            if is_clean {
+            let (limits, solver) = (self.case.limits, self.case.solver);
+            let found = audit_again(asked, &model, relaxed.iter().copied(), limits, solver)
+                .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+            if found.is_clean() {
                 return Ok(());
             }
             // What others imply cannot be made wider.
