@@ -101,6 +101,23 @@ impl State {
 }
 
 impl State {
+    /// Returns whether somebody may stand behind a table that this state does not have.
+    pub(super) fn is_about(&self, count: &Count) -> bool {
+        let is_somebody = |tally: &Tally| tally.value != Some(0) || tally.uncounted > 0;
+        let is_like = |sheet: &&Sheet| {
+            (sheet.count.measure, sheet.count.period) == (count.measure, count.period)
+        };
+        let touches = |sheet: &&Sheet| {
+            let period = sheet.count.period;
+            period.covers(count.period) || count.period.covers(period)
+        };
+        let somebody = |sheet: &Sheet| sheet.tallies.iter().any(is_somebody);
+        match self.sheets.iter().find(is_like) {
+            Some(like) => somebody(like),
+            None => self.sheets.iter().filter(touches).any(somebody),
+        }
+    }
+
     /// Returns the state with financial years that begin in a month, which their spelling leaves
     /// out.
     #[must_use]

@@ -152,7 +152,11 @@ impl Outside {
     }
 }
 
-fn whole_bounds(
+/// Returns what a reader who reckons in whole numbers can conclude of each form in a model.
+///
+/// # Errors
+/// As [`bounds`].
+pub(super) fn whole_bounds(
     model: &Model,
     forms: &[Form],
     limits: &Limits,

@@ -155,20 +155,20 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Withholds the tables that came into the plan after their period was published, where records
-    /// have changed since: what they would have said then nobody knows any more.
+    /// Withholds the tables that came into the plan after something was published that tells of
+    /// their period, where records have changed since: what they would have said then nobody knows
+    /// any more.
     fn withhold_late(&mut self) {
         let case = self.case;
         for (sheet, standing) in self.sheets.iter().zip(&mut self.standing) {
             let count = &sheet.count;
-            let said = || case.said.iter();
             let is_shown = |cell: &Cell| cell.figure != Figure::Absent;
+            let mut said = case.said.iter();
             let was_shown =
-                said().any(|said| said.count == *count && said.cells.iter().any(is_shown));
-            let is_published = said().any(|said| said.count.period == count.period);
+                said.any(|said| said.count == *count && said.cells.iter().any(is_shown));
             let mut past = case.past.iter();
             let is_late =
-                is_published && !was_shown && past.any(|past| past.sheet(count).is_none());
+                !was_shown && past.any(|past| past.sheet(count).is_none() && past.is_about(count));
             if is_late && *standing == Standing::Open {
                 *standing = Standing::Withheld(Reason::Late);
             }

@@ -76,6 +76,8 @@ pub(crate) struct Attacker<'a> {
     unknowns: BTreeMap<Unknown, usize>,
     /// Public facts, what had been said before, and which totals are below the floor.
     before: Ready,
+    /// And where nobody is, where that may be known: who is somewhere knows of themselves there.
+    before_inside: Ready,
     /// Everything that was ever said and is true of this moment.
     puzzle: Ready,
     rows: usize,
@@ -98,7 +100,9 @@ impl<'a> Attacker<'a> {
     ) -> Self {
         let said: Vec<&Said> = said.iter().collect();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
-        for said in &said {
+        // A table that is kept back whole says nothing, not even how it is split.
+        let is_shown = |said: &&&Said| said.cells.iter().any(|c| c.figure != Figure::Absent);
+        for said in said.iter().filter(is_shown) {
             if !tables.contains(&&said.count) {
                 tables.push(&said.count);
             }
@@ -115,6 +119,7 @@ impl<'a> Attacker<'a> {
             parts: parts(&tables),
             unknowns: BTreeMap::new(),
             before: Puzzle::default().ready(),
+            before_inside: Puzzle::default().ready(),
             puzzle: Puzzle::default().ready(),
             rows: 0,
             truth: Vec::new(),
@@ -138,10 +143,15 @@ impl<'a> Attacker<'a> {
         let (early, late) = said.split_at(before.min(said.len()));
         attacker.take(early, &mut puzzle);
         let mut before = puzzle.clone();
-        for (sum, lower, upper) in attacker.small() {
+        let floors = later.iter().chain([moment]).map(|then| then.floor.min_cell);
+        for (sum, lower, upper) in attacker.small(floors.max().map_or(0, i64::from)) {
             before.add(sum, lower, upper);
         }
-        attacker.before = before.ready();
+        attacker.before = before.clone().ready();
+        if !moment.floor.hide_existence {
+            attacker.take(&only_zeros(late), &mut before);
+        }
+        attacker.before_inside = before.ready();
         attacker.take(late, &mut puzzle);
         attacker.rows = puzzle.rows.len();
         attacker.puzzle = puzzle.ready();
@@ -149,9 +159,8 @@ impl<'a> Attacker<'a> {
     }
 
     /// Returns the totals that are below the floor, and what everybody may know of each of them,
-    /// since the same is said whatever it is.
-    fn small(&self) -> Vec<(Sum, i64, i64)> {
-        let k = i64::from(self.moment.floor.min_cell);
+    /// since the same is said whatever it is, under the highest floor there was.
+    fn small(&self, k: i64) -> Vec<(Sum, i64, i64)> {
         let hides = self.moment.floor.hide_existence;
         let totals = self.moment.plan.iter().map(|count| count.split(Vec::new()));
         let totals = totals.map(|total| self.cell(&total, 0));
@@ -164,8 +173,8 @@ impl<'a> Attacker<'a> {
     }
 
     /// Takes in whatever was said and is true.
-    fn take(&self, said: &[&Said], puzzle: &mut Puzzle) {
-        for said in said {
+    fn take(&self, said: &[impl std::borrow::Borrow<Said>], puzzle: &mut Puzzle) {
+        for said in said.iter().map(std::borrow::Borrow::borrow) {
             for (cell, shown) in said.cells.iter().enumerate() {
                 if shown.figure != Figure::Absent {
                     let upper = shown.figure.upper().unwrap_or(NO_BOUND);
@@ -447,7 +456,11 @@ impl<'a> Attacker<'a> {
         let mut leaks = Vec::new();
         for (name, known) in readers {
             let puzzle = self.puzzle.knowing(&known);
-            let before = self.before.knowing(&known);
+            let before = match known.is_empty() {
+                true => &self.before,
+                false => &self.before_inside,
+            };
+            let before = before.knowing(&known);
             for secret in &secrets {
                 let own: Sum = secret
                     .sum
@@ -675,6 +688,17 @@ impl<'a> Attacker<'a> {
         }
         leaks
     }
+}
+
+/// Returns what some statements say of where nobody is.
+fn only_zeros(said: &[&Said]) -> Vec<Said> {
+    let mut zeros: Vec<Said> = said.iter().map(|said| (*said).clone()).collect();
+    for cell in zeros.iter_mut().flat_map(|said| &mut said.cells) {
+        if cell.figure != Figure::Exact(0) {
+            cell.figure = Figure::Absent;
+        }
+    }
+    zeros
 }
 
 /// What is counted of visits.
