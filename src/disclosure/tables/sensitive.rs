@@ -55,7 +55,7 @@ impl Search<'_> {
                     found.add(self.apart(form, limit), (at, cell), Why::AllButFew);
                 });
             }
-            self.beside(at, sheet, limit, &mut found);
+            self.beside(at, sheet, &mut found);
             self.parts(at, sheet, &mut found);
         }
         self.overlaps(&mut found);
@@ -235,7 +235,7 @@ impl Search<'_> {
     }
 
     /// Finds where persons or completions differ little from attendances.
-    fn beside(&self, at: usize, sheet: &Sheet, limit: i64, found: &mut Found) {
+    fn beside(&self, at: usize, sheet: &Sheet, found: &mut Found) {
         if !matches!(sheet.count.measure, Measure::People | Measure::Completions) {
             return;
         }
@@ -247,6 +247,7 @@ impl Search<'_> {
         let Some(beside) = self.sheet(&attended) else {
             return;
         };
+        let limit = self.limit(&attended);
         for (cell, (tally, all)) in sheet.tallies.iter().zip(&beside.tallies).enumerate() {
             if tally.value.is_none() || all.value.is_none() {
                 continue;

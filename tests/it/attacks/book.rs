@@ -72,7 +72,7 @@ impl Visit {
         }
     }
 
-    fn cell(&self, axes: &[Axis]) -> Option<usize> {
+    pub(crate) fn cell(&self, axes: &[Axis]) -> Option<usize> {
         let code = |axis: &Axis| {
             let code = self.code(axis.dimension);
             let named = axis.codes.iter().find(|other| *other == code);

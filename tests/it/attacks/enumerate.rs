@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil::charter::policy::Floor;
 use counterfoil::disclosure::tables::{Count, Said};
+use counterfoil::disclosure::{Form, Limits, Microlp, Model, Row, bounds};
 use counterfoil::model::dimension::gender3;
-use counterfoil::model::{Dimension, Figure, Grain, Measure, Period, table};
+use counterfoil::model::{Axis, Dimension, Figure, Grain, Measure, Period, table};
 
 use super::book::{Visit, tally};
 use super::possible::{NO_BOUND, Puzzle, Ready, Sum, less, plus, value};
@@ -59,6 +60,58 @@ struct Secret {
     due: (i64, i64),
 }
 
+/// What is no fault of what was said last.
+struct Given {
+    ready: Ready,
+    puzzle: Puzzle,
+}
+
+impl Given {
+    fn of(puzzle: &Puzzle) -> Self {
+        Self {
+            ready: puzzle.ready(),
+            puzzle: puzzle.clone(),
+        }
+    }
+
+    /// Returns what it leaves possible of a sum to one who knows some unknowns: as far as numbers
+    /// can be tried out, and otherwise as far as sums alone tell.
+    fn range(&self, sum: &Sum, known: &[usize]) -> (i64, i64) {
+        let tried = self.ready.knowing(known).range(sum);
+        let truth = &self.puzzle.truth;
+        let form = |sum: &Sum| Form::of(sum.iter().map(|(at, times)| (*at, *times)));
+        let rows = self.puzzle.rows.iter().map(|(sum, lower, upper)| {
+            let upper = Some(*upper).filter(|upper| *upper < NO_BOUND);
+            Row::between(form(sum), Some(*lower).filter(|l| *l > -NO_BOUND), upper)
+        });
+        let own = known
+            .iter()
+            .map(|at| Row::exactly(Form::atom(*at), truth[*at]));
+        let model = Model {
+            atoms: truth.len(),
+            rows: rows.chain(own).collect(),
+        };
+        let found = bounds(&model, &[form(sum)], &Limits::default(), &Microlp);
+        match found.as_deref() {
+            Ok([(lower, upper)]) => (
+                tried.0.max(*lower),
+                upper.map_or(tried.1, |upper| tried.1.min(upper)),
+            ),
+            _ => tried,
+        }
+    }
+}
+
+/// Who is alone somewhere.
+#[derive(Default)]
+struct Insider {
+    name: String,
+    /// The unknowns they know.
+    known: Vec<usize>,
+    /// What they add to each unknown.
+    adds: Vec<i64>,
+}
+
 /// One of the numbers nobody but the member knows: a measure in a part of time, split one way.
 type Unknown = (Measure, Period, Option<Dimension>, String);
 
@@ -75,9 +128,9 @@ pub(crate) struct Attacker<'a> {
     parts: Vec<Period>,
     unknowns: BTreeMap<Unknown, usize>,
     /// Public facts, what had been said before, and which totals are below the floor.
-    before: Ready,
+    before: Given,
     /// And where nobody is, where that may be known: who is somewhere knows of themselves there.
-    before_inside: Ready,
+    before_inside: Given,
     /// Everything that was ever said and is true of this moment.
     puzzle: Ready,
     rows: usize,
@@ -118,14 +171,14 @@ impl<'a> Attacker<'a> {
             splits: BTreeMap::new(),
             parts: parts(&tables),
             unknowns: BTreeMap::new(),
-            before: Puzzle::default().ready(),
-            before_inside: Puzzle::default().ready(),
+            before: Given::of(&Puzzle::default()),
+            before_inside: Given::of(&Puzzle::default()),
             puzzle: Puzzle::default().ready(),
             rows: 0,
             truth: Vec::new(),
         };
         attacker.lay(&tables);
-        attacker.truth = attacker.numbers();
+        attacker.truth = attacker.numbers(&moment.visits);
         let mut puzzle = Puzzle {
             truth: attacker.truth.clone(),
             rows: Vec::new(),
@@ -147,11 +200,11 @@ impl<'a> Attacker<'a> {
         for (sum, lower, upper) in attacker.small(floors.max().map_or(0, i64::from)) {
             before.add(sum, lower, upper);
         }
-        attacker.before = before.clone().ready();
+        attacker.before = Given::of(&before);
         if !moment.floor.hide_existence {
             attacker.take(&only_zeros(late), &mut before);
         }
-        attacker.before_inside = before.ready();
+        attacker.before_inside = Given::of(&before);
         attacker.take(late, &mut puzzle);
         attacker.rows = puzzle.rows.len();
         attacker.puzzle = puzzle.ready();
@@ -254,11 +307,11 @@ impl<'a> Attacker<'a> {
         }
     }
 
-    /// Returns the true numbers.
-    fn numbers(&self) -> Vec<i64> {
+    /// Returns the numbers that some visits make.
+    fn numbers(&self, visits: &[Visit]) -> Vec<i64> {
         let mut truth = vec![0; self.unknowns.len()];
         for ((measure, time, split, code), at) in &self.unknowns {
-            let axes = split.map(|dimension| counterfoil::model::Axis {
+            let axes = split.map(|dimension| Axis {
                 dimension,
                 codes: self.codes[&dimension].clone(),
             });
@@ -269,28 +322,9 @@ impl<'a> Attacker<'a> {
                     .position(|c| c == code)
                     .expect("it is one")
             });
-            truth[*at] = self.tallies(*measure, axes, *time)[cell].0;
+            truth[*at] = tallies(visits, *measure, axes, *time)[cell].0;
         }
         truth
-    }
-
-    /// Returns the true value of every cell, and how many persons are behind it.
-    fn tallies(
-        &self,
-        measure: Measure,
-        axes: Vec<counterfoil::model::Axis>,
-        period: Period,
-    ) -> Vec<(i64, u64)> {
-        let count = Count {
-            measure,
-            axes,
-            period,
-            signers: counterfoil::charter::policy::Of::Organisations,
-        };
-        let tallies = tally(&self.moment.visits, &count);
-        let known =
-            |t: &counterfoil::model::Tally| (t.value.expect("all is known"), t.contributors);
-        tallies.iter().map(known).collect()
     }
 
     /// Returns the sum of unknowns a measure is, over a period, along some codes of a split.
@@ -443,35 +477,33 @@ impl<'a> Attacker<'a> {
             }
         }
         facts.extend(exact);
-        let tables: Vec<Count> = tables.iter().map(|count| (*count).clone()).collect();
-        facts.extend(self.facts_of_activities(&tables));
+        // How activities are split is read from what is planned.
+        facts.extend(self.facts_of_activities(&self.moment.plan));
         facts
     }
 
     /// Returns what is bounded too tightly.
     pub(crate) fn leaks(&self) -> Vec<Leak> {
         let secrets = self.secrets();
-        let mut readers = vec![(String::new(), Vec::new())];
+        let outsider = Insider {
+            adds: vec![0; self.truth.len()],
+            ..Insider::default()
+        };
+        let mut readers = vec![outsider];
         readers.extend(self.insiders());
         let mut leaks = Vec::new();
-        for (name, known) in readers {
+        for Insider { name, known, adds } in readers {
             let puzzle = self.puzzle.knowing(&known);
             let before = match known.is_empty() {
                 true => &self.before,
                 false => &self.before_inside,
             };
-            let before = before.knowing(&known);
             for secret in &secrets {
-                let own: Sum = secret
-                    .sum
-                    .iter()
-                    .filter(|(at, _)| known.contains(at))
-                    .map(|(at, times)| (*at, *times))
-                    .collect();
-                if own == secret.sum {
+                if secret.sum.keys().all(|at| known.contains(at)) {
                     continue;
                 }
-                let own = value(&own, &self.truth);
+                // Everybody knows what they add to a sum themselves.
+                let own = value(&secret.sum, &adds);
                 let due = (secret.due.0.max(own), secret.due.1);
                 if puzzle.is_possible(&secret.sum, -NO_BOUND, due.0)
                     && puzzle.is_possible(&secret.sum, due.1, NO_BOUND)
@@ -479,7 +511,7 @@ impl<'a> Attacker<'a> {
                     continue;
                 }
                 // What facts give, and what was said before, is no fault of what was said since.
-                let given = before.range(&secret.sum);
+                let given = before.range(&secret.sum, &known);
                 let due = (due.0.max(given.0), due.1.min(given.1));
                 let found = puzzle.range(&secret.sum);
                 if found.0 > due.0 || found.1 < due.1 {
@@ -496,21 +528,26 @@ impl<'a> Attacker<'a> {
     }
 
     /// Returns whoever is alone somewhere, with the unknowns they know.
-    fn insiders(&self) -> Vec<(String, Vec<usize>)> {
-        let mut insiders: Vec<(String, Vec<usize>)> = Vec::new();
+    fn insiders(&self) -> Vec<Insider> {
+        let mut insiders: Vec<Insider> = Vec::new();
         let mut times: Vec<Period> = self.unknowns.keys().map(|unknown| unknown.1).collect();
         times.sort_unstable();
         times.dedup();
         for time in times {
             for (split, _) in self.splits.values().flatten() {
                 let axes: Vec<_> = split
-                    .map(|dimension| counterfoil::model::Axis {
+                    .map(|dimension| Axis {
                         dimension,
                         codes: self.codes[&dimension].clone(),
                     })
                     .into_iter()
                     .collect();
-                let persons = self.tallies(Measure::Attendances, axes.clone(), time);
+                let persons = tallies(
+                    &self.moment.visits,
+                    Measure::Attendances,
+                    axes.clone(),
+                    time,
+                );
                 for (cell, (_, persons)) in persons.into_iter().enumerate() {
                     if persons != 1 {
                         continue;
@@ -529,13 +566,37 @@ impl<'a> Attacker<'a> {
                         .filter(knows)
                         .map(|unknown| self.unknowns[unknown])
                         .collect();
-                    if !insiders.iter().any(|(_, other)| *other == known) {
-                        insiders.push((format!(", to the one of {time} {code}"), known));
+                    if !insiders.iter().any(|other| other.known == known) {
+                        insiders.push(Insider {
+                            name: format!(", to the one of {time} {code}"),
+                            known,
+                            adds: self.numbers(&self.visits_of(time, axes.first(), code)),
+                        });
                     }
                 }
             }
         }
         insiders
+    }
+
+    /// Returns the visits of whoever is alone in a cell.
+    fn visits_of(&self, time: Period, axis: Option<&Axis>, code: &str) -> Vec<Visit> {
+        let is_there = |visit: &&Visit| {
+            let is_coded = |axis: &Axis| {
+                let cell = visit.cell(std::slice::from_ref(axis));
+                cell.is_some_and(|cell| axis.codes[cell] == code)
+            };
+            time.covers(visit.quarter) && axis.is_none_or(is_coded)
+        };
+        let visits = &self.moment.visits;
+        let there: Vec<&Visit> = visits.iter().filter(is_there).collect();
+        match there.iter().find(|visit| visit.person > 0) {
+            Some(one) => {
+                let own = visits.iter().filter(|visit| visit.person == one.person);
+                own.cloned().collect()
+            }
+            None => there.into_iter().cloned().collect(),
+        }
     }
 
     /// Returns how far readers must be left in the dark: one less inside what is said to be below
@@ -559,7 +620,12 @@ impl<'a> Attacker<'a> {
             let split = count.axes.first().map(|axis| self.base(axis.dimension));
             let total = self.sum(count.measure, count.period, split, &|_| true);
             let total = total.expect("it is laid out");
-            let behind = self.tallies(count.measure, count.axes.clone(), count.period);
+            let behind = tallies(
+                &self.moment.visits,
+                count.measure,
+                count.axes.clone(),
+                count.period,
+            );
             for (cell, (_, persons)) in behind.into_iter().enumerate() {
                 let own = self.cell(count, cell);
                 let all = truth(&own);
@@ -669,7 +735,7 @@ impl<'a> Attacker<'a> {
                     }
                 };
                 // What was known of each before the later release is no fault of it.
-                let given = apart(self.before.range(&then), later.before.range(&now));
+                let given = apart(self.before.range(&then, &[]), later.before.range(&now, &[]));
                 let (least, most) = apart(self.puzzle.range(&then), later.puzzle.range(&now));
                 let limit = self
                     .limit(count.measure, count.period)
@@ -688,6 +754,19 @@ impl<'a> Attacker<'a> {
         }
         leaks
     }
+}
+
+/// Returns the true value of every cell, and how many persons are behind it.
+fn tallies(visits: &[Visit], measure: Measure, axes: Vec<Axis>, period: Period) -> Vec<(i64, u64)> {
+    let count = Count {
+        measure,
+        axes,
+        period,
+        signers: counterfoil::charter::policy::Of::Organisations,
+    };
+    let tallies = tally(visits, &count);
+    let known = |t: &counterfoil::model::Tally| (t.value.expect("all is known"), t.contributors);
+    tallies.iter().map(known).collect()
 }
 
 /// Returns what some statements say of where nobody is.
