@@ -229,14 +229,24 @@ impl Pool {
                 Some(functional.at_least.saturating_sub(own))
             }
             Side::Low => {
-                let own = known.iter().fold(0, |sum: i64, atom| {
-                    let times = functional.form.coefficient(*atom);
-                    sum.saturating_add(times.saturating_mul(self.truth[*atom]))
-                });
+                let own = self.own(&functional.form, known);
                 let rest = own.saturating_add(functional.at_most.min(0));
                 Some(functional.at_most.max(rest))
             }
         }
+    }
+
+    /// Returns what of a sum an insider knows to be their own: nothing of a difference from
+    /// something that they have no part of by itself, since they may stand on both sides of it.
+    fn own(&self, form: &Form, known: &[usize]) -> i64 {
+        let mut taken = form.terms().filter(|(_, times)| *times < 0).peekable();
+        if taken.peek().is_some() && !taken.any(|(atom, _)| known.contains(&atom)) {
+            return 0;
+        }
+        known.iter().fold(0, |sum: i64, atom| {
+            let times = form.coefficient(*atom);
+            sum.saturating_add(times.saturating_mul(self.truth[*atom]))
+        })
     }
 
     /// Relaxes a need to what can be had at all.
