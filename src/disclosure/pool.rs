@@ -460,3 +460,27 @@ fn keeps(step: &Step, atoms: &[usize]) -> bool {
         .iter()
         .all(|atom| step.binary_search_by_key(atom, |(at, _)| *at).is_err())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_stand_on_both_sides_of_a_difference_knows_nothing_of_it() {
+        let difference = |less: usize| Functional {
+            form: Form::atom(0).plus(&Form::atom(1)).minus(&Form::atom(less)),
+            at_most: 0,
+            at_least: 5,
+        };
+        let functionals = [difference(2), difference(3)];
+        let pool = Pool::new(&[2, 3, 3, 1], &functionals, &[vec![0, 3]]).expect("it fits");
+        let bound = |functional| {
+            pool.bound(Need {
+                run: 1,
+                functional,
+                side: Side::Low,
+            })
+        };
+        assert_eq!((bound(0), bound(1)), (Some(0), Some(1)));
+    }
+}
