@@ -33,8 +33,6 @@ pub(crate) enum From {
     /// And did so there, where every head is known well enough: a person of two countries stands
     /// in neither.
     AttendedThere,
-    /// And did so in each part of the time there is.
-    AttendedInParts,
     /// Nobody attends one activity twice.
     Once,
     /// Persons of a part of a year are persons of the year.
@@ -72,10 +70,6 @@ pub(crate) fn facts<'s>(
                 };
                 facts.push(fact(row, from));
             }
-        }
-        for (all, persons) in layout.beside_parts(attended, &persons(layout)) {
-            let row = Row::at_least_nothing(all.minus(&persons));
-            facts.push(fact(row, From::AttendedInParts));
         }
     }
     let once: BTreeSet<Form> = tables
@@ -167,14 +161,10 @@ fn margin(count: &Count, subset: u32) -> (Count, Vec<usize>) {
     (margin, cells)
 }
 
-fn persons(layout: &Layout) -> Vec<&Body> {
-    let people = |body: &&Body| body.measure == Measure::People;
-    layout.bodies().iter().filter(people).collect()
-}
-
 /// Returns that the largest part is at most the whole, and the whole at most the sum of parts.
 fn persons_over_time(layout: &Layout) -> impl Iterator<Item = Row> {
-    let bodies = persons(layout);
+    let people = |body: &&Body| body.measure == Measure::People;
+    let bodies: Vec<&Body> = layout.bodies().iter().filter(people).collect();
     let total = |body: &Body| layout.total(body);
     let mut rows = Vec::new();
     for whole in &bodies {

@@ -272,38 +272,6 @@ impl Layout {
         pairs.into_iter().collect()
     }
 
-    /// Returns, for each cell of a measure over a time that it is not split by, as a whole and along
-    /// each dimension, that cell and the sum of the others' cells in the parts of that time.
-    pub(super) fn beside_parts(&self, all: &Body, others: &[&Body]) -> Vec<(Form, Form)> {
-        let mut pairs = BTreeSet::new();
-        for block in &all.blocks {
-            let one_by_one = block.axes.iter().map(|axis| vec![Some(axis.dimension)]);
-            for along in std::iter::once(Vec::new()).chain(one_by_one) {
-                let along: BTreeSet<Key> = along.into_iter().collect();
-                for (period, grain) in all.undivided(block) {
-                    let is_part = |part: &&&Body| {
-                        part.only.is_some_and(|only| {
-                            only.grain() == grain && period != only && period.covers(only)
-                        })
-                    };
-                    let parts = || others.iter().filter(is_part);
-                    for at in all.corners(block, &along) {
-                        let at = At {
-                            times: all.times_in(period),
-                            ..at
-                        };
-                        let parts = parts().filter_map(|part| part.part_of(&at, &along));
-                        let sum = parts.fold(Form::default(), |sum, part| sum.plus(&part));
-                        if !sum.is_empty() {
-                            pairs.insert((block.form(all, &at), sum));
-                        }
-                    }
-                }
-            }
-        }
-        pairs.into_iter().collect()
-    }
-
     /// Returns the sum of all atoms of a measure.
     pub(super) fn total(&self, body: &Body) -> Form {
         let everything = At {
@@ -382,32 +350,6 @@ impl Body {
     fn axis(&self, dimension: Dimension) -> Option<&Axis> {
         let mut axes = self.blocks.iter().flat_map(|block| &block.axes);
         axes.find(|axis| axis.dimension == dimension)
-    }
-
-    /// Returns the times a block can be summed over, with the grains it cannot be split into.
-    fn undivided(&self, block: &Block) -> Vec<(Period, Grain)> {
-        let periods = self.times.iter().copied().chain(self.whole());
-        let periods: BTreeSet<Period> = periods
-            .filter(|period| self.stretch(block, *period).is_some())
-            .collect();
-        let grains = periods.iter().flat_map(|period| {
-            let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
-            shorter.map(|grain| (*period, *grain))
-        });
-        let is_split = |(period, grain): &(Period, Grain)| {
-            let mut parts = period.split(*grain, 1).into_iter();
-            parts.all(|part| self.stretch(block, part).is_some())
-        };
-        grains.filter(|one| !is_split(one)).collect()
-    }
-
-    /// Returns a cell of a measure that does not add up over time.
-    fn part_of(&self, at: &At, along: &BTreeSet<Key>) -> Option<Form> {
-        let at = At {
-            times: (0..self.times.len()).collect(),
-            ..at.clone()
-        };
-        Some(self.block_for(along)?.form(self, &at))
     }
 
     fn block_for(&self, keys: &BTreeSet<Key>) -> Option<&Block> {

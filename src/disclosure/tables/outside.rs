@@ -49,7 +49,7 @@ impl Outside {
             .filter(|fact| match fact.from {
                 From::Agreement | From::Nothing | From::Part => true,
                 From::Attended(_) => counted,
-                From::AttendedThere | From::AttendedInParts | From::Once => false,
+                From::AttendedThere | From::Once => false,
             });
         let unknown = tables.iter().flat_map(|shown| unknown(&layout, shown));
         let facts = facts.map(|fact| fact.row).chain(unknown).collect();
