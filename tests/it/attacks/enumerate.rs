@@ -648,7 +648,9 @@ impl<'a> Attacker<'a> {
                 let is_of_persons = count.dimensions().any(|d| d.describes_persons());
                 let from = i64::from(!is_of_persons);
                 if !count.is_total() && truth(&total) > 0 && (from..k).contains(&truth(&rest)) {
-                    add(": the others", rest, (0, limit));
+                    // That somebody is in another place may be known as it may of this one.
+                    let least = i64::from(!hides && !is_of_persons);
+                    add(": the others", rest, (least, limit));
                 }
                 if matches!(count.measure, Measure::Completions | Measure::People) {
                     let attended = Count {
