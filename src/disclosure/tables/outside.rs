@@ -155,7 +155,7 @@ impl Outside {
 /// Returns what a reader who reckons in whole numbers can conclude of each form in a model.
 ///
 /// # Errors
-/// As [`bounds`].
+/// As [`bounds()`].
 pub(super) fn whole_bounds(
     model: &Model,
     forms: &[Form],

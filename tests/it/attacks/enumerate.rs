@@ -553,12 +553,9 @@ impl<'a> Attacker<'a> {
                         continue;
                     }
                     let code = axes.first().map_or("", |axis| &axis.codes[cell]);
-                    let knows = |(of, when, along, other): &&Unknown| {
-                        let is_then = match of {
-                            Measure::People => *when == time,
-                            _ => time.covers(*when),
-                        };
-                        is_then && along == split && other == code
+                    // Who is alone in a year is alone, or away, in each part of it.
+                    let knows = |(_, when, along, other): &&Unknown| {
+                        time.covers(*when) && along == split && other == code
                     };
                     let known: Vec<usize> = self
                         .unknowns
