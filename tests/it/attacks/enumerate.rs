@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil::charter::policy::Floor;
 use counterfoil::disclosure::tables::{Count, Said};
-use counterfoil::disclosure::{Form, Limits, Microlp, Model, Row, bounds};
 use counterfoil::model::dimension::gender3;
 use counterfoil::model::{Axis, Dimension, Figure, Grain, Measure, Period, table};
 
 use super::book::{Visit, tally};
+use super::given::Given;
 use super::possible::{NO_BOUND, Puzzle, Ready, Sum, less, plus, value};
 
 /// The records at one release, and what had been said until then.
@@ -58,48 +58,6 @@ struct Secret {
     sum: Sum,
     /// Readers must find possible that it is at most this, and at least that.
     due: (i64, i64),
-}
-
-/// What is no fault of what was said last.
-struct Given {
-    ready: Ready,
-    puzzle: Puzzle,
-}
-
-impl Given {
-    fn of(puzzle: &Puzzle) -> Self {
-        Self {
-            ready: puzzle.ready(),
-            puzzle: puzzle.clone(),
-        }
-    }
-
-    /// Returns what it leaves possible of a sum to one who knows some unknowns: as far as numbers
-    /// can be tried out, and otherwise as far as sums alone tell.
-    fn range(&self, sum: &Sum, known: &[usize]) -> (i64, i64) {
-        let tried = self.ready.knowing(known).range(sum);
-        let truth = &self.puzzle.truth;
-        let form = |sum: &Sum| Form::of(sum.iter().map(|(at, times)| (*at, *times)));
-        let rows = self.puzzle.rows.iter().map(|(sum, lower, upper)| {
-            let upper = Some(*upper).filter(|upper| *upper < NO_BOUND);
-            Row::between(form(sum), Some(*lower).filter(|l| *l > -NO_BOUND), upper)
-        });
-        let own = known
-            .iter()
-            .map(|at| Row::exactly(Form::atom(*at), truth[*at]));
-        let model = Model {
-            atoms: truth.len(),
-            rows: rows.chain(own).collect(),
-        };
-        let found = bounds(&model, &[form(sum)], &Limits::default(), &Microlp);
-        match found.as_deref() {
-            Ok([(lower, upper)]) => (
-                tried.0.max(*lower),
-                upper.map_or(tried.1, |upper| tried.1.min(upper)),
-            ),
-            _ => tried,
-        }
-    }
 }
 
 /// Who is alone somewhere.
@@ -194,7 +152,7 @@ impl<'a> Attacker<'a> {
             }
         }
         let (early, late) = said.split_at(before.min(said.len()));
-        attacker.take(early, &mut puzzle);
+        attacker.take(early.iter().copied(), &mut puzzle);
         let mut before = puzzle.clone();
         let floors = later.iter().chain([moment]).map(|then| then.floor.min_cell);
         for (sum, lower, upper) in attacker.small(floors.max().map_or(0, i64::from)) {
@@ -202,10 +160,10 @@ impl<'a> Attacker<'a> {
         }
         attacker.before = Given::of(&before);
         if !moment.floor.hide_existence {
-            attacker.take(&only_zeros(late), &mut before);
+            attacker.take(only_zeros(late).iter(), &mut before);
         }
         attacker.before_inside = Given::of(&before);
-        attacker.take(late, &mut puzzle);
+        attacker.take(late.iter().copied(), &mut puzzle);
         attacker.rows = puzzle.rows.len();
         attacker.puzzle = puzzle.ready();
         attacker
@@ -226,8 +184,8 @@ impl<'a> Attacker<'a> {
     }
 
     /// Takes in whatever was said and is true.
-    fn take(&self, said: &[impl std::borrow::Borrow<Said>], puzzle: &mut Puzzle) {
-        for said in said.iter().map(std::borrow::Borrow::borrow) {
+    fn take<'s>(&self, said: impl Iterator<Item = &'s Said>, puzzle: &mut Puzzle) {
+        for said in said {
             for (cell, shown) in said.cells.iter().enumerate() {
                 if shown.figure != Figure::Absent {
                     let upper = shown.figure.upper().unwrap_or(NO_BOUND);

@@ -4,6 +4,7 @@
 //! - `audited`: histories published by the rules, and what an outsider concludes of them.
 //! - `possible`: which whole numbers keep to a number of rows.
 //! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
+//! - `given`: what readers knew before.
 //! - `histories`: random books and releases, attacked after each.
 //! - `catalogue`: attacks from the literature, with their numbers.
 //! - `crossed`: those on tables with several splits.
@@ -19,6 +20,7 @@ mod crossed;
 mod crossing;
 mod enumerate;
 mod few;
+mod given;
 mod histories;
 mod open;
 mod possible;
