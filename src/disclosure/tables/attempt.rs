@@ -3,8 +3,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::changes::small_changes;
 use super::choice::{Candidate, Choices};
-use super::implied::small_changes;
 use super::protect::Plan;
 use super::sensitive::Search;
 use super::why::{Reason, Why};

@@ -4,7 +4,7 @@
 //! - `codes`: the finest codes under all splits by one dimension.
 //! - `layout`: which atoms there are, and which of them a cell sums.
 //! - `facts`: what binds atoms whatever is published.
-//! - `implied`: how little something differs from what others imply of it at another time.
+//! - `changes`: how little something differs from what is known of it at another time.
 //! - `sensitive`: which sums nobody may bound tightly.
 //! - `world`: one state of the records with everything a reader could combine in it.
 //! - `choice`: the cells that may be shown, and what hiding each costs.
@@ -24,12 +24,12 @@
 mod amounts;
 mod attempt;
 mod audit;
+mod changes;
 mod choice;
 mod codes;
 mod conclusion;
 mod count;
 mod facts;
-mod implied;
 mod layout;
 mod outside;
 mod protect;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::changes::{Moved, Then};
 use super::count::{Count, Said, Sheet, State};
 use super::layout::Layout;
 use super::why::Why;
@@ -38,10 +39,7 @@ impl Search<'_> {
 
     /// Returns every one of them, each form once.
     pub(super) fn all(&self) -> Vec<Sensitive> {
-        let mut found = Found {
-            floor: i64::from(self.floor.min_cell),
-            ..Found::default()
-        };
+        let mut found = Found::below(i64::from(self.floor.min_cell));
         for (at, sheet) in self.sheets.iter().enumerate() {
             let limit = self.limit(&sheet.count);
             for (cell, tally) in sheet.tallies.iter().enumerate() {
@@ -62,35 +60,28 @@ impl Search<'_> {
         found.list
     }
 
-    /// Returns those that tell how little something changed since it was shown.
-    pub(super) fn changes(&self, said: &[Said]) -> Vec<Sensitive> {
-        let mut found = Found {
-            floor: i64::from(self.floor.min_cell),
-            ..Found::default()
-        };
+    /// Returns what lies little outside of what was said of it.
+    pub(super) fn moved(&self, said: &[Said]) -> Vec<Moved> {
+        let mut moved = Vec::new();
         for table in said {
             let Some(at) = self.sheets.iter().position(|s| s.count == table.count) else {
                 continue;
             };
             for (cell, before) in table.cells.iter().enumerate() {
                 let form = self.layout.cell(&table.count, cell);
-                if let Some(change) = form.and_then(|form| self.change(form, before.figure)) {
-                    found.add(change, (at, cell), Why::Changed);
-                }
+                moved.extend(form.and_then(|form| self.beyond((at, cell), form, before.figure)));
             }
         }
         for (at, sheet) in self.sheets.iter().enumerate() {
             for cell in 0..sheet.tallies.len() {
                 let form = self.layout.cell(&sheet.count, cell);
                 for before in self.said_of_parts(said, sheet, cell) {
-                    let change = form.clone().and_then(|form| self.change(form, before));
-                    if let Some(change) = change {
-                        found.add(change, (at, cell), Why::Changed);
-                    }
+                    let form = form.clone();
+                    moved.extend(form.and_then(|form| self.beyond((at, cell), form, before)));
                 }
             }
         }
-        found.list
+        moved
     }
 
     /// Returns what was said of a cell in the parts of its period, added up: of each part what was
@@ -339,47 +330,37 @@ impl Search<'_> {
     }
 
     /// Returns what tells how little a form differs from what was said of it, if it does.
-    fn change(&self, form: Form, before: Figure) -> Option<Functional> {
+    fn beyond(&self, about: (usize, usize), form: Form, before: Figure) -> Option<Moved> {
         let k = i64::from(self.floor.min_cell);
-        let now = form.value(self.truth)?;
-        let said = (before.lower(), before.upper()?);
-        (before != Figure::Absent).then(|| change_beyond(form, now, said, k))?
+        let value = form.value(self.truth)?;
+        let then = (before.lower(), before.upper()?);
+        let moved = Moved {
+            about,
+            form,
+            value,
+            then: Then::Said(then),
+        };
+        (before != Figure::Absent && moved.is_little_outside(then, k)).then_some(moved)
     }
-}
-
-/// Returns what must stay possible of a form that is less than `k` outside of what it was known
-/// to be between; `None` where it is not.
-pub(super) fn change_beyond(
-    form: Form,
-    now: i64,
-    (lower, upper): (i64, i64),
-    k: i64,
-) -> Option<Functional> {
-    let (at_most, at_least) = if now < lower && now > lower.saturating_sub(k) {
-        let at_most = (lower - k).max(0);
-        (at_most, lower.max(at_most + k))
-    } else if now > upper && now < upper.saturating_add(k) {
-        (upper, upper.saturating_add(k))
-    } else {
-        return None;
-    };
-    Some(Functional {
-        form,
-        at_most,
-        at_least,
-    })
 }
 
 /// What was found, each form once, with the widest of what is asked of it.
 #[derive(Default)]
-struct Found {
-    list: Vec<Sensitive>,
+pub(super) struct Found {
+    pub(super) list: Vec<Sensitive>,
     at: BTreeMap<Form, usize>,
     floor: i64,
 }
 
 impl Found {
-    fn add(&mut self, functional: Functional, about: (usize, usize), why: Why) {
+    pub(super) fn below(floor: i64) -> Self {
+        Self {
+            floor,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, functional: Functional, about: (usize, usize), why: Why) {
         if functional.form.is_empty() {
             return;
         }

@@ -3,6 +3,7 @@
 //! Whatever was published at any time and happens to be true of this state binds its atoms: a
 //! reader may always guess rightly that nothing changed since. What is not true of it does not.
 
+use super::changes::Moved;
 use super::count::{Count, Said, Sheet, State};
 use super::facts::{Fact, From, facts};
 use super::layout::Layout;
@@ -24,6 +25,8 @@ pub(crate) struct World<'a> {
     /// Facts, and what was said and is true here.
     pub(crate) rows: Vec<Row>,
     pub(crate) sensitive: Vec<Sensitive>,
+    /// What lies little outside of what was said of it.
+    pub(super) moved: Vec<Moved>,
     /// Atoms that one person alone knows, a list per person.
     pub(crate) alone: Vec<Vec<usize>>,
 }
@@ -69,10 +72,9 @@ impl<'a> World<'a> {
             truth: &truth,
             sheets: &sheets,
         };
-        let mut sensitive = search.all();
-        sensitive.extend(search.changes(&said));
+        let moved = search.moved(&said);
         let known = RowBounds::from(truth.len(), &rows);
-        let sensitive = sensitive.into_iter().filter_map(|one| {
+        let sensitive = search.all().into_iter().filter_map(|one| {
             let functional = known.left_of(&one.functional)?;
             Some(Sensitive { functional, ..one })
         });
@@ -84,6 +86,7 @@ impl<'a> World<'a> {
             truth,
             rows,
             sensitive,
+            moved,
             alone,
         })
     }

@@ -1,0 +1,212 @@
+//! How little something differs from what is known of it at another time: from what was said of
+//! it, and from what others' figures imply.
+
+use std::collections::BTreeMap;
+
+use super::outside::{Known, whole_bounds};
+use super::sensitive::{Found, Sensitive};
+use super::why::Why;
+use super::world::World;
+use crate::disclosure::{Form, Functional, Limits, Model, Solver};
+
+/// A cell or a sum of one world that differs by little from what is known of it at another time.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    /// The table and cell it is about.
+    pub(super) about: (usize, usize),
+    pub(super) form: Form,
+    pub(super) value: i64,
+    pub(super) then: Then,
+}
+
+/// What is known of the same at another time.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    /// Bounds that were said of it.
+    Said((i64, i64)),
+    /// What others imply of it in another world, and what it was there.
+    Implied { world: usize, form: Form, was: i64 },
+}
+
+/// What is known of forms in one world before anything more is said.
+type Left = BTreeMap<Form, Known>;
+
+/// Returns for each world what tells that something differs by less than `k` from what it must
+/// have been at another time.
+pub(super) fn small_changes(
+    worlds: &[World<'_>],
+    k: i64,
+    limits: &Limits,
+    solver: &dyn Solver,
+) -> Vec<Vec<Sensitive>> {
+    let moved: Vec<Vec<Moved>> = (0..worlds.len()).map(|at| moved(worlds, at, k)).collect();
+    let asked = |at: usize| {
+        let own = moved[at].iter().map(|moved| &moved.form);
+        let before = moved
+            .iter()
+            .flatten()
+            .filter_map(move |moved| moved.then.in_world(at));
+        own.chain(before).cloned()
+    };
+    let left = |(at, world)| left(world, asked(at), limits, solver);
+    let left: Vec<Left> = worlds.iter().enumerate().map(left).collect();
+    let changes = moved.iter().enumerate().map(|(at, moved)| {
+        let mut found = Found::below(k);
+        for moved in moved {
+            if let Some(functional) = moved.functional(at, &left, k) {
+                found.add(functional, moved.about, Why::Changed);
+            }
+        }
+        found.list
+    });
+    changes.collect()
+}
+
+fn moved(worlds: &[World<'_>], at: usize, k: i64) -> Vec<Moved> {
+    let world = &worlds[at];
+    let others = (0..worlds.len()).filter(|other| *other != at);
+    let implied = others.flat_map(|other| near(world, (other, &worlds[other]), k));
+    world.moved.iter().cloned().chain(implied).collect()
+}
+
+/// Returns the cells that differ by little between two worlds.
+fn near(world: &World<'_>, (nth, other): (usize, &World<'_>), k: i64) -> Vec<Moved> {
+    let cells = world.sheets.iter().enumerate().flat_map(|(at, sheet)| {
+        let cells = 0..sheet.count.cells();
+        cells.map(move |cell| (at, cell, &sheet.count))
+    });
+    let near = cells.filter_map(|(at, cell, count)| {
+        let form = world.cell(count, cell)?;
+        let before = other.cell(count, cell)?;
+        let value = form.value(&world.truth)?;
+        let was = before.value(&other.truth)?;
+        let is_near = value != was && value.abs_diff(was) < k.unsigned_abs();
+        is_near.then_some(Moved {
+            about: (at, cell),
+            form,
+            value,
+            then: Then::Implied {
+                world: nth,
+                form: before,
+                was,
+            },
+        })
+    });
+    near.collect()
+}
+
+impl Then {
+    fn in_world(&self, at: usize) -> Option<&Form> {
+        match self {
+            Self::Implied { world, form, .. } if *world == at => Some(form),
+            _ => None,
+        }
+    }
+}
+
+impl Moved {
+    /// Returns whether it lies outside of what was known of it, by less than `k`.
+    pub(super) const fn is_little_outside(&self, (lower, upper): (i64, i64), k: i64) -> bool {
+        let below = self.value < lower && self.value > lower.saturating_sub(k);
+        let above = self.value > upper && self.value < upper.saturating_add(k);
+        below || above
+    }
+
+    /// Returns what must stay possible, so that it may have changed by `k`.
+    fn functional(&self, world: usize, left: &[Left], k: i64) -> Option<Functional> {
+        let ways = match &self.then {
+            Then::Said(then) => self.beyond(*then, k),
+            Then::Implied { world, form, was } => {
+                // What cannot be reckoned out is taken for known.
+                let (lower, upper) = match left[*world].get(form) {
+                    Some(known) => (known.lower.unwrap_or(i64::MIN), known.upper?),
+                    None => (*was, *was),
+                };
+                match self.is_little_outside((lower, upper), k) {
+                    true => self.beyond((lower, upper), k),
+                    false => self.within(*was, (lower, upper), k)?,
+                }
+            }
+        };
+        let known = left[world].get(&self.form).copied().unwrap_or_default();
+        let (at_most, at_least) = open_way(ways, known)?;
+        Some(Functional {
+            form: self.form.clone(),
+            at_most,
+            at_least,
+        })
+    }
+
+    /// Returns both ways in which what lies outside of what was known may have changed by `k`: the
+    /// way it did, and the other.
+    fn beyond(&self, (lower, upper): (i64, i64), k: i64) -> [Option<Way>; 2] {
+        let fewer = lower.saturating_sub(k);
+        let more = upper.saturating_add(k);
+        if self.value < lower {
+            let fewer = fewer.max(0);
+            let down = (fewer, lower.max(fewer + k));
+            [Some(down), Some((self.value, more))]
+        } else {
+            let down = (fewer >= 0).then_some((fewer, self.value));
+            [Some((upper, more)), down]
+        }
+    }
+
+    /// Returns both ways in which what lies within what was known may have changed by `k`, the
+    /// nearer first; `None` where it may have by what it is, or where both are so small that the
+    /// same is said of them.
+    fn within(&self, was: i64, (lower, upper): (i64, i64), k: i64) -> Option<[Option<Way>; 2]> {
+        let value = self.value;
+        let (more, fewer) = (lower.saturating_add(k), upper.saturating_sub(k));
+        let is_said_alike = value < k && was < k;
+        let is_inside = (lower..=upper).contains(&value);
+        if is_said_alike || !is_inside || value >= more || value <= fewer {
+            return None;
+        }
+        let down = (fewer >= 0).then_some((fewer, value));
+        let up = Some((value, more));
+        let is_nearer_below = fewer >= 0 && value - fewer < more - value;
+        Some(if is_nearer_below {
+            [down, up]
+        } else {
+            [up, down]
+        })
+    }
+}
+
+/// What must stay possible: at most the one, at least the other.
+type Way = (i64, i64);
+
+/// Returns the first of two ways that is not closed already, as far as it is open; the first where
+/// both are closed, and nothing where everybody knows the value.
+fn open_way(ways: [Option<Way>; 2], known: Known) -> Option<Way> {
+    let least = known.lower.unwrap_or(i64::MIN);
+    let most = known.upper.unwrap_or(i64::MAX);
+    let is_open = |(at_most, at_least): &Way| least <= *at_most && *at_least <= most;
+    let open = ways.iter().flatten().find(|way| is_open(way));
+    let (at_most, at_least) = open.copied().or(ways[0])?;
+    (least != most).then(|| (at_most.max(least), at_least.min(most)))
+}
+
+/// Returns what a reader who reckons in whole numbers could conclude of each form in a world;
+/// nothing where that cannot be told.
+fn left(
+    world: &World<'_>,
+    forms: impl Iterator<Item = Form>,
+    limits: &Limits,
+    solver: &dyn Solver,
+) -> Left {
+    let mut left: Left = forms.map(|form| (form, Known::default())).collect();
+    let model = Model {
+        atoms: world.truth.len(),
+        rows: world.rows.clone(),
+    };
+    let asked: Vec<Form> = left.keys().cloned().collect();
+    let Ok(found) = whole_bounds(&model, &asked, limits, solver) else {
+        return Left::new();
+    };
+    for (known, found) in left.values_mut().zip(found) {
+        *known = found;
+    }
+    left
+}
