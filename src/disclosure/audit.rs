@@ -11,7 +11,7 @@ use super::moves::{Moves, Step};
 use super::pool::{Need, Pool, Side, moved};
 use super::settle::settled;
 use super::solver::{Failure, Limits, Line, Program, Solved, Solver};
-use super::{Functional, Model, Trouble, Witnesses};
+use super::{Functional, Model, Trouble, Witnesses, World};
 
 /// What is found of a functional.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +69,17 @@ pub fn audit(
 ) -> Result<Audit, Trouble> {
     check_truth(model, truth)?;
     let pool = Pool::new(truth, functionals, insiders).ok_or(Trouble::Misfit)?;
-    Ok(prove(pool, model, Search::new(solver, *limits)))
+    Ok(prove(pool, model, Search::new(solver, *limits), None))
 }
 
-/// Proves what can be proven of a pool, and reports what cannot.
-pub(super) fn prove(mut pool: Pool, model: &Model, search: Search<'_>) -> Audit {
+/// Proves what can be proven of a pool, and reports what cannot. Of what was given away in a world
+/// before, no more is asked than is left.
+pub(super) fn prove(
+    mut pool: Pool,
+    model: &Model,
+    search: Search<'_>,
+    world: Option<&World>,
+) -> Audit {
     let mut found: Vec<(Need, Standing)> = Vec::new();
     let mut base: Option<(usize, Base)> = None;
     let mut asked_for_many = false;
@@ -94,10 +100,12 @@ pub(super) fn prove(mut pool: Pool, model: &Model, search: Search<'_>) -> Audit 
             ));
         }
         let Some((_, base)) = &base else { continue };
-        match search.table(model, base, &pool, need) {
-            Ok(step) => {
-                pool.add(step);
-            }
+        let mut met = search.meet(model, base, &mut pool, need);
+        if let (Err(Failure::Infeasible), Some(world)) = (&met, world) {
+            met = search.meet_rest(world, model, base, &mut pool, need);
+        }
+        match met {
+            Ok(()) => {}
             Err(Failure::Infeasible) => found.push((need, Standing::Disclosed)),
             Err(failure) => found.push((need, Standing::Unproven(trouble(failure)))),
         }
@@ -191,6 +199,62 @@ impl<'a> Search<'a> {
         let moves = Moves::new(model, truth, known, &[])?;
         let solved = self.solve(&moves.program)?;
         Ok((moves, solved))
+    }
+
+    fn meet(&self, model: &Model, base: &Base, pool: &mut Pool, need: Need) -> Result<(), Failure> {
+        let step = self.table(model, base, pool, need)?;
+        pool.add(step);
+        Ok(())
+    }
+
+    /// Meets what is left of a need, where some of it was given away before.
+    fn meet_rest(
+        &self,
+        world: &World,
+        model: &Model,
+        base: &Base,
+        pool: &mut Pool,
+        need: Need,
+    ) -> Result<(), Failure> {
+        let left = world.left_before(self, pool, need)?;
+        if !pool.is_less(need, left) {
+            return Err(Failure::Infeasible);
+        }
+        pool.relax(need, left);
+        match pool.is_proven(need) {
+            true => Ok(()),
+            false => self.meet(model, base, pool, need),
+        }
+    }
+
+    /// Returns the smallest or largest value of a need's form in whole tables.
+    pub(super) fn extreme(&self, pool: &Pool, need: Need, model: &Model) -> Result<i64, Failure> {
+        let mut moves = Moves::new(model, pool.truth(), pool.known(need.run), &[])?;
+        let terms = moves.terms(pool.form(need));
+        if terms.is_empty() {
+            return Ok(pool.value(need));
+        }
+        let sign = if need.side == Side::Low { 1.0 } else { -1.0 };
+        for column in &mut moves.program.columns {
+            column.cost = 0.0;
+        }
+        for (column, times) in terms {
+            moves.program.columns[column].cost = sign * times;
+        }
+        for whole in [None, Some(0.0)] {
+            moves.program.whole = whole;
+            let solved = self.solve(&moves.program)?;
+            if !solved.is_best() {
+                return Err(Trouble::Timeout.into());
+            }
+            let (step, is_whole) = moves.step(&solved.values(), 1.0)?;
+            let table = moved(pool.truth(), &step);
+            if is_whole && model.admits(&table) {
+                let value = pool.form(need).value(&table);
+                return value.ok_or_else(|| Trouble::Misfit.into());
+            }
+        }
+        Err(Trouble::WrongTable.into())
     }
 
     /// Looks for a table the model admits that meets a need.

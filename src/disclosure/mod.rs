@@ -30,6 +30,7 @@ pub mod tables;
 #[cfg(test)]
 mod trial;
 mod verify;
+mod world;
 
 pub use audit::{Audit, Finding, Standing, audit};
 pub use bounds::bounds;
@@ -38,5 +39,6 @@ pub use magnitude::{MagnitudeRules, is_sensitive, protection};
 pub use model::{Functional, Model, Row};
 pub use pool::Witnesses;
 pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};
-pub use suppress::{Choice, Chosen, Relaxed, Unproven, World, audit_again, choose, model_of};
+pub use suppress::{Choice, Chosen, Relaxed, Unproven, choose, model_of};
 pub use verify::{Certificate, Flaw, verify};
+pub use world::{Given, Proof, World};

@@ -249,6 +249,14 @@ impl Pool {
         })
     }
 
+    /// Returns whether a bound is less than what a need asks for.
+    pub(super) fn is_less(&self, need: Need, left: i64) -> bool {
+        self.bound(need).is_some_and(|asked| match need.side {
+            Side::Low => left > asked,
+            Side::High => left < asked,
+        })
+    }
+
     /// Relaxes a need to what can be had at all.
     pub(super) fn relax(&mut self, need: Need, bound: i64) {
         let functional = &mut self.functionals[need.functional];

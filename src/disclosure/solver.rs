@@ -94,6 +94,9 @@ pub enum Trouble {
     /// No whole table could be made of what the solver gave.
     #[error("the solver's table is none that whole numbers keep to")]
     WrongTable,
+    /// With what is said of hidden cells, something could be told that was not known before.
+    #[error("what is said of its total gives it away")]
+    SaidTooMuch,
     /// Two answers of the solver contradict each other.
     #[error("two answers of the solver contradict each other")]
     Contradiction,

@@ -7,7 +7,8 @@
 //! what need not have been hidden.
 //!
 //! What cannot be had even with everything hidden was given away before, by public facts or by
-//! what was published: such a bound is relaxed to what is left, and said to be.
+//! what was published: such a bound is relaxed to what is left, and said to be. What is said of
+//! hidden cells may not take away more.
 //!
 //! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4; Kelly, Golden and
 //! Assad, "Cell suppression: disclosure protection for sensitive tabular data" (1992).
@@ -16,28 +17,12 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::audit::{Audit, Base, Search, check_truth, line_of, prove, trouble, whole_step};
+use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
-use super::row_bounds::RowBounds;
 use super::solver::{Failure, Limits, Solver, Trouble};
-use super::{Form, Functional, Model, Row, Witnesses};
-
-/// One state of the truth, with everything a reader could combine in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
-    /// What holds whatever is chosen: public facts and what was published.
-    pub model: Model,
-    /// The true value of every atom.
-    pub truth: Vec<i64>,
-    /// What nobody may bound too tightly.
-    pub functionals: Vec<Functional>,
-    /// Atoms whose true value an insider knows; each is a reader of their own.
-    pub insiders: Vec<Vec<usize>>,
-    /// For each functional, whether it lies inside a sum that is bounded itself, so that what an
-    /// insider knows of that sum is missing from what it can be; none where empty.
-    pub inside: Vec<bool>,
-}
+use super::world::{Proof, World};
+use super::{Form, Model, Row};
 
 /// A cell that would be shown exactly, if that gives nobody away.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,12 +38,12 @@ pub struct Choice {
 }
 
 /// What was chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Chosen {
     /// For each choice, whether it is hidden.
     pub hidden: Vec<bool>,
-    /// For each world, the tables that prove its functionals.
-    pub witnesses: Vec<Witnesses>,
+    /// For each world, what proves its functionals.
+    pub proofs: Vec<Proof>,
     /// What could not be kept as asked, whatever is hidden.
     pub relaxed: Vec<Relaxed>,
     /// What is not proven: nothing of these worlds may be shown as chosen.
@@ -114,49 +99,6 @@ pub fn model_of(world: &World, at: usize, choices: &[Choice], hidden: &[bool]) -
     model
 }
 
-/// Returns everything that is to be proven of a world.
-fn pool_of(world: &World) -> Result<Pool, Trouble> {
-    let pool = Pool::new(&world.truth, &world.functionals, &world.insiders);
-    let mut pool = pool.ok_or(Trouble::Misfit)?.inside(&world.inside);
-    for (insider, atoms) in world.insiders.iter().enumerate() {
-        let own = |atom: &usize| Row::exactly(Form::atom(*atom), world.truth[*atom]);
-        let mut rows = world.model.rows.clone();
-        rows.extend(atoms.iter().map(own));
-        pool.know(insider + 1, &RowBounds::from(world.truth.len(), &rows));
-    }
-    Ok(pool)
-}
-
-/// Audits a world against what readers know of it, asking no more than is left of what was given
-/// away before.
-///
-/// # Errors
-/// As [`audit()`](super::audit()).
-pub fn audit_again<'r>(
-    world: &World,
-    model: &Model,
-    given: impl IntoIterator<Item = &'r Relaxed>,
-    limits: &Limits,
-    solver: &dyn Solver,
-) -> Result<Audit, Trouble> {
-    check_truth(model, &world.truth)?;
-    let mut pool = pool_of(world)?;
-    for relaxed in given {
-        let sides = [(Side::Low, relaxed.at_most), (Side::High, relaxed.at_least)];
-        for (side, left) in sides {
-            let need = Need {
-                run: relaxed.insider.map_or(0, |insider| insider + 1),
-                functional: relaxed.functional,
-                side,
-            };
-            if let Some(left) = left {
-                pool.relax(need, left);
-            }
-        }
-    }
-    Ok(prove(pool, model, Search::new(solver, *limits)))
-}
-
 /// Chooses which cells to hide so that every functional of every world is proven to be protected.
 ///
 /// `progress` is told how much of how much is done. Ties are broken by `tie_break`, so that what
@@ -166,7 +108,7 @@ pub fn audit_again<'r>(
 /// # Errors
 /// [`Trouble::Untrue`] or [`Trouble::Misfit`] where the worlds and choices do not fit together.
 pub fn choose(
-    worlds: &[World],
+    worlds: &[&World],
     choices: &[Choice],
     tie_break: &[u8; 32],
     limits: &Limits,
@@ -180,9 +122,28 @@ pub fn choose(
     Ok(plan.finish())
 }
 
+/// What readers know of one world under what is hidden so far.
+struct Shown {
+    run: usize,
+    hidden: Vec<bool>,
+    model: Model,
+    base: Base,
+}
+
+/// How much of a need there is to be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// All of it.
+    Asked,
+    /// What was not given away before.
+    Before,
+    /// What is not given away by what is said of hidden cells.
+    Said,
+}
+
 /// What is hidden so far, and what is proven of it.
 struct Plan<'a> {
-    worlds: &'a [World],
+    worlds: &'a [&'a World],
     choices: &'a [Choice],
     /// What hiding each choice costs, ties broken.
     costs: Vec<f64>,
@@ -195,7 +156,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn new(
-        worlds: &'a [World],
+        worlds: &'a [&'a World],
         choices: &'a [Choice],
         tie_break: &[u8; 32],
         search: Search<'a>,
@@ -213,7 +174,7 @@ impl<'a> Plan<'a> {
             }
             let model = model_of(world, at, choices, &vec![true; choices.len()]);
             check_truth(&model, &world.truth)?;
-            pools.push(pool_of(world)?);
+            pools.push(world.pool()?);
         }
         let cost = |(at, choice): (usize, &Choice)| choice.cost * (1.0 + tie(tie_break, at));
         Ok(Self {
@@ -229,7 +190,7 @@ impl<'a> Plan<'a> {
     }
 
     fn model(&self, world: usize, hidden: &[bool]) -> Model {
-        model_of(&self.worlds[world], world, self.choices, hidden)
+        model_of(self.worlds[world], world, self.choices, hidden)
     }
 
     fn base(&self, model: &Model, world: usize, run: usize) -> Base {
@@ -241,15 +202,18 @@ impl<'a> Plan<'a> {
         let all: usize = self.pools.iter().map(Pool::len).sum();
         let mut done = 0;
         for world in 0..self.worlds.len() {
-            self.protect(world, &mut |part| progress(done + part, all));
+            let is_lost = !self.protect(world, &mut |part| progress(done + part, all));
+            if is_lost {
+                break;
+            }
             done += self.pools[world].len();
         }
         progress(all, all);
     }
 
-    fn protect(&mut self, world: usize, progress: &mut dyn FnMut(usize)) {
-        // The program is built anew for each reader, and whenever something more was hidden.
-        let mut current: Option<(usize, Model, Base)> = None;
+    /// Returns whether nothing is lost: what is said of hidden cells can only be said or not.
+    fn protect(&mut self, world: usize, progress: &mut dyn FnMut(usize)) -> bool {
+        let mut shown = None;
         let mut asked_for_many = false;
         self.take_over(world);
         for (at, need) in self.pools[world].needs().enumerate() {
@@ -264,27 +228,66 @@ impl<'a> Plan<'a> {
                     continue;
                 }
             }
-            if current.as_ref().is_none_or(|(run, ..)| *run != need.run) {
-                let model = self.model(world, &self.hidden);
-                let base = self.base(&model, world, need.run);
-                current = Some((need.run, model, base));
-            }
-            let Some((_, model, base)) = &current else {
-                continue;
-            };
-            match self.search.table(model, base, &self.pools[world], need) {
-                Ok(step) => {
-                    self.pools[world].add(step);
-                }
-                Err(Failure::Infeasible) => {
-                    current = None;
-                    self.hide(world, need);
-                }
-                Err(failure) => {
-                    self.unproven.insert((world, need), trouble(failure));
+            if let Err(failure) = self.meet(world, need, &mut shown) {
+                let why = trouble(failure);
+                let is_lost = why == Trouble::SaidTooMuch;
+                self.unproven.insert((world, need), why);
+                if is_lost {
+                    return false;
                 }
             }
         }
+        true
+    }
+
+    /// Finds a table for a need: as it is asked for, as far as it was not given away before, and
+    /// where that may be, as far as it is not by what is said of hidden cells.
+    fn meet(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> Result<(), Failure> {
+        for left in [Left::Asked, Left::Before, Left::Said] {
+            if left != Left::Asked && !self.relax(world, need, left)? {
+                continue;
+            }
+            if self.pools[world].is_proven(need) {
+                return Ok(());
+            }
+            match self.find(world, need, shown) {
+                Err(Failure::Infeasible) => {}
+                found => return found,
+            }
+        }
+        Err(Trouble::SaidTooMuch.into())
+    }
+
+    /// Finds a table among those that what is shown admits, and otherwise hides what is cheapest
+    /// to hide for it.
+    fn find(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> Result<(), Failure> {
+        // The program is built anew for each reader, and whenever something more was hidden.
+        let shown = match shown.take() {
+            Some(now) if now.run == need.run && now.hidden == self.hidden => shown.insert(now),
+            _ => {
+                let model = self.model(world, &self.hidden);
+                shown.insert(Shown {
+                    run: need.run,
+                    hidden: self.hidden.clone(),
+                    base: self.base(&model, world, need.run),
+                    model,
+                })
+            }
+        };
+        let table = self
+            .search
+            .table(&shown.model, &shown.base, &self.pools[world], need);
+        match table {
+            Err(Failure::Infeasible) if self.is_any_shown(world) => self.hide(world, need),
+            table => {
+                self.pools[world].add(table?);
+                Ok(())
+            }
+        }
+    }
+
+    fn is_any_shown(&self, world: usize) -> bool {
+        (0..self.choices.len()).any(|at| !self.hidden[at] && self.form(at, world).is_some())
     }
 
     /// Takes over what proved something of the worlds before: they differ little from this one.
@@ -301,30 +304,16 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Hides what must be hidden for a need to be met, or relaxes the need once.
-    fn hide(&mut self, world: usize, need: Need) {
+    /// Hides what must be hidden for a need to be met.
+    fn hide(&mut self, world: usize, need: Need) -> Result<(), Failure> {
         let everything = self.model(world, &vec![true; self.choices.len()]);
-        let mut found = self.cheapest(world, need, &everything);
-        if found == Err(Failure::Infeasible) {
-            found = self.relax(world, need, &everything).and_then(|()| {
-                if self.pools[world].is_proven(need) {
-                    return Ok(Step::new());
-                }
-                self.cheapest(world, need, &everything)
-            });
+        let step = self.cheapest(world, need, &everything)?;
+        for at in 0..self.choices.len() {
+            let form = self.form(at, world);
+            self.hidden[at] |= form.is_some_and(|form| change(form, &step) != 0);
         }
-        match found {
-            Ok(step) => {
-                for at in 0..self.choices.len() {
-                    let form = self.form(at, world);
-                    self.hidden[at] |= form.is_some_and(|form| change(form, &step) != 0);
-                }
-                self.pools[world].add(step);
-            }
-            Err(failure) => {
-                self.unproven.insert((world, need), trouble(failure));
-            }
-        }
+        self.pools[world].add(step);
+        Ok(())
     }
 
     fn form(&self, choice: usize, world: usize) -> Option<&'a Form> {
@@ -356,17 +345,20 @@ impl<'a> Plan<'a> {
             .whole_table(everything, &moves, line, pool, need, NEARLY)
     }
 
-    /// Relaxes a need to the least, or the most, that is possible with everything hidden.
-    fn relax(&mut self, world: usize, need: Need, everything: &Model) -> Result<(), Failure> {
-        let pool = &self.pools[world];
-        let asked = pool.bound(need).ok_or(Trouble::Contradiction)?;
-        let left = self.extreme(pool, need, everything)?;
-        let is_looser = match need.side {
-            Side::Low => left > asked,
-            Side::High => left < asked,
+    /// Relaxes a need to what is left of it; returns whether that is less than was asked.
+    fn relax(&mut self, world: usize, need: Need, left: Left) -> Result<bool, Failure> {
+        let (pool, of) = (&self.pools[world], self.worlds[world]);
+        let left = match left {
+            Left::Asked => return Ok(true),
+            Left::Before => of.left_before(&self.search, pool, need)?,
+            Left::Said if of.may_take(need) => {
+                let everything = self.model(world, &vec![true; self.choices.len()]);
+                self.search.extreme(pool, need, &everything)?
+            }
+            Left::Said => return Ok(false),
         };
-        if !is_looser {
-            return Err(Trouble::Contradiction.into());
+        if !pool.is_less(need, left) {
+            return Ok(false);
         }
         self.pools[world].relax(need, left);
         self.relaxed.push(Relaxed {
@@ -376,33 +368,7 @@ impl<'a> Plan<'a> {
             at_most: (need.side == Side::Low).then_some(left),
             at_least: (need.side == Side::High).then_some(left),
         });
-        Ok(())
-    }
-
-    /// Returns the smallest or largest value of a need's form in whole tables.
-    fn extreme(&self, pool: &Pool, need: Need, model: &Model) -> Result<i64, Failure> {
-        let mut moves = Moves::new(model, pool.truth(), pool.known(need.run), &[])?;
-        let sign = if need.side == Side::Low { 1.0 } else { -1.0 };
-        for column in &mut moves.program.columns {
-            column.cost = 0.0;
-        }
-        for (column, times) in moves.terms(pool.form(need)) {
-            moves.program.columns[column].cost = sign * times;
-        }
-        for whole in [None, Some(0.0)] {
-            moves.program.whole = whole;
-            let solved = self.search.solve(&moves.program)?;
-            if !solved.is_best() {
-                return Err(Trouble::Timeout.into());
-            }
-            let (step, is_whole) = moves.step(&solved.values(), 1.0)?;
-            let table = moved(pool.truth(), &step);
-            if is_whole && model.admits(&table) {
-                let value = pool.form(need).value(&table);
-                return value.ok_or_else(|| Trouble::Misfit.into());
-            }
-        }
-        Err(Trouble::WrongTable.into())
+        Ok(true)
     }
 
     /// Shows again, dearest first, what everything stays proven without.
@@ -474,8 +440,8 @@ impl<'a> Plan<'a> {
             why: why.clone(),
         });
         Chosen {
-            witnesses: pools.iter().map(Pool::witnesses).collect(),
             unproven: unproven.collect(),
+            proofs: self.pools.into_iter().map(Proof::of).collect(),
             hidden: self.hidden,
             relaxed: self.relaxed,
         }
@@ -497,7 +463,7 @@ fn tie(key: &[u8; 32], choice: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disclosure::{Microlp, bounds, verify};
+    use crate::disclosure::{Functional, Microlp, bounds, verify};
 
     /// A table of hidden and shown cells with its row and column totals, as choices.
     fn table(rows: usize, columns: usize) -> Vec<Form> {
@@ -524,8 +490,7 @@ mod tests {
             },
             truth: truth.to_vec(),
             functionals: functionals.collect(),
-            insiders: Vec::new(),
-            inside: Vec::new(),
+            ..World::default()
         };
         let choices = forms.iter().map(|form| Choice {
             forms: vec![Some(form.clone())],
@@ -538,7 +503,16 @@ mod tests {
 
     fn chosen(worlds: &[World], choices: &[Choice]) -> Chosen {
         let limits = Limits::default();
-        choose(worlds, choices, &[7; 32], &limits, &Microlp, &mut |_, _| {}).expect("it fits")
+        let worlds: Vec<&World> = worlds.iter().collect();
+        choose(
+            &worlds,
+            choices,
+            &[7; 32],
+            &limits,
+            &Microlp,
+            &mut |_, _| {},
+        )
+        .expect("it fits")
     }
 
     #[track_caller]
@@ -548,7 +522,7 @@ mod tests {
         for (at, world) in worlds.iter().enumerate() {
             let model = model_of(world, at, choices, &chosen.hidden);
             for (functional, held) in world.functionals.iter().enumerate() {
-                let certificate = chosen.witnesses[at].certificate(functional);
+                let certificate = chosen.proofs[at].witnesses().certificate(functional);
                 let certificate = certificate.expect("everything is proven");
                 if chosen.relaxed.is_empty() {
                     assert_eq!(verify(&model, held, &certificate), Ok(()));
@@ -566,7 +540,7 @@ mod tests {
         for choice in &mut choices {
             choice.forms.push(choice.forms[0].clone());
         }
-        let worlds = [one, other];
+        let worlds = [&one, &other];
         let search = Search::new(&Microlp, Limits::default());
         let mut plan = Plan::new(&worlds, &choices, &[7; 32], search).expect("it fits");
         plan.protect(0, &mut |_| {});
@@ -634,14 +608,14 @@ mod tests {
         world.model.rows.push(Row::exactly(Form::atom(0), 2));
         let limits = Limits::default();
         let found = choose(
-            &[world],
+            &[&world],
             &choices,
             &[7; 32],
             &limits,
             &Microlp,
             &mut |_, _| {},
         );
-        assert_eq!(found, Err(Trouble::Untrue { row: 0 }));
+        assert_eq!(found.err(), Some(Trouble::Untrue { row: 0 }));
     }
 
     /// Returns every table of four atoms that a model admits, each atom at most 12.

@@ -162,7 +162,7 @@ fn problem() -> (World, Vec<Choice>) {
         truth,
         functionals: small.to_vec(),
         insiders: vec![vec![0]],
-        inside: Vec::new(),
+        ..World::default()
     };
     (world, choices)
 }
@@ -174,8 +174,14 @@ fn no_fault_makes_anything_look_protected_when_cells_are_chosen() {
         for right in 0..12 {
             let solver = Faulty::after(fault, right);
             let limits = Limits::default();
-            let worlds = std::slice::from_ref(&world);
-            let chosen = choose(worlds, &choices, &[1; 32], &limits, &solver, &mut |_, _| {});
+            let chosen = choose(
+                &[&world],
+                &choices,
+                &[1; 32],
+                &limits,
+                &solver,
+                &mut |_, _| {},
+            );
             let chosen = chosen.expect("the problem fits together");
             let model = model_of(&world, 0, &choices, &chosen.hidden);
             assert!(chosen.relaxed.is_empty(), "{fault:?} after {right}");
@@ -186,7 +192,10 @@ fn no_fault_makes_anything_look_protected_when_cells_are_chosen() {
                     .any(|unproven| unproven.functional == at);
                 let is_proven =
                     |certificate: Certificate| verify(&model, functional, &certificate).is_ok();
-                let is_proven = chosen.witnesses[0].certificate(at).is_some_and(is_proven);
+                let is_proven = chosen.proofs[0]
+                    .witnesses()
+                    .certificate(at)
+                    .is_some_and(is_proven);
                 assert!(is_proven || is_reported, "{fault:?} after {right}: {at}");
             }
             // One that is stuck is asked again for whole numbers, and answers rightly.
@@ -262,7 +271,7 @@ fn no_more_is_solved_than_is_allowed() {
         ..Limits::default()
     };
     let chosen = choose(
-        &[world],
+        &[&world],
         &choices,
         &[1; 32],
         &limits,

@@ -47,7 +47,7 @@ fn table(sides: [usize; 3]) -> (Model, Vec<Form>) {
     let worlds = [world];
     let (took, chosen) = Took::of(|| {
         choose(
-            &worlds,
+            &worlds.each_ref(),
             &choices,
             &[7; 32],
             &limits,
@@ -70,13 +70,13 @@ fn table(sides: [usize; 3]) -> (Model, Vec<Form>) {
         format!("{cells}, {primaries}, {hidden}"),
     );
     let unproven = chosen.unproven.len();
-    let tables = chosen.witnesses[0].tables();
+    let tables = chosen.proofs[0].witnesses().tables();
     say("unproven, witness tables", format!("{unproven}, {tables}"));
     let model = model_of(&worlds[0], 0, &choices, &chosen.hidden);
     let (took, refused) = Took::of(|| {
         let functionals = worlds[0].functionals.iter().enumerate();
         let is_refused = |(at, functional): &(usize, &Functional)| {
-            let certificate = chosen.witnesses[0].certificate(*at);
+            let certificate = chosen.proofs[0].witnesses().certificate(*at);
             certificate.is_none_or(|certificate| verify(&model, functional, &certificate).is_err())
         };
         functionals.filter(is_refused).count()
@@ -192,8 +192,7 @@ fn problem([i, j, k]: [usize; 3]) -> (World, Vec<Choice>) {
         },
         truth: truth.clone(),
         functionals,
-        insiders: Vec::new(),
-        inside: Vec::new(),
+        ..World::default()
     };
     (world, choices)
 }

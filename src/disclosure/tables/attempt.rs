@@ -5,13 +5,12 @@ use sha2::{Digest, Sha256};
 
 use super::changes::small_changes;
 use super::choice::{Candidate, Choices};
-use super::protect::Plan;
+use super::protect::{Case, Plan};
 use super::sensitive::Search;
 use super::why::{Reason, Why};
 use super::world::World;
 use crate::disclosure::{
-    self as engine, Choice, Chosen, Form, Functional, Model, Relaxed, Row, audit_again, bounds,
-    choose, model_of,
+    self as engine, Choice, Chosen, Form, Functional, Model, Proof, Row, bounds, choose, model_of,
 };
 use crate::model::Figure;
 
@@ -26,12 +25,19 @@ pub(super) struct Attempt {
     pub(super) proven: usize,
 }
 
-impl Plan<'_> {
-    pub(super) fn attempt(
-        &self,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Attempt, Reason> {
-        let case = self.case;
+/// The states that what is shown must protect, the present one first.
+#[derive(Debug)]
+pub(super) struct States<'a>(Vec<Stated<'a>>);
+
+/// A state, and what is asked of it.
+#[derive(Debug)]
+struct Stated<'a> {
+    world: World<'a>,
+    asked: engine::World,
+}
+
+impl<'a> States<'a> {
+    pub(super) fn of(case: &Case<'a>) -> Result<Self, Reason> {
         let shown = (case.fresh, case.said);
         let mut worlds = vec![World::of(case.now, shown, case.floor, true)?];
         for state in case.past {
@@ -39,16 +45,33 @@ impl Plan<'_> {
         }
         let k = i64::from(case.floor.min_cell);
         let changes = small_changes(&worlds, k, case.limits, case.solver);
-        for (world, changes) in worlds.iter_mut().zip(changes) {
+        let stated = worlds.into_iter().zip(changes);
+        let stated = stated.map(|(mut world, changes)| {
             world.sensitive.extend(changes);
-        }
+            Stated {
+                asked: asked(&world, k),
+                world,
+            }
+        });
+        Ok(Self(stated.collect()))
+    }
+}
+
+impl Plan<'_> {
+    pub(super) fn attempt(
+        &self,
+        States(states): &States<'_>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Attempt, Reason> {
+        let case = self.case;
+        let worlds: Vec<&World<'_>> = states.iter().map(|state| &state.world).collect();
         let mut candidates = self.candidates(&worlds);
-        let strangers = take_strangers(&mut worlds, &mut candidates);
+        let (bound, strangers) = part_strangers(states, &mut candidates);
         let choices: Vec<Choice> = candidates
             .iter()
             .map(|candidate| candidate.choice.clone())
             .collect();
-        let asked: Vec<engine::World> = worlds.iter().map(asked).collect();
+        let asked: Vec<&engine::World> = bound.iter().map(|state| &state.asked).collect();
         let proven = asked.iter().map(|world| world.functionals.len()).sum();
         let chosen = choose(
             &asked,
@@ -57,25 +80,25 @@ impl Plan<'_> {
             case.limits,
             case.solver,
             progress,
-        )
-        .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        )?;
         if let Some(unproven) = chosen.unproven.first() {
-            return Err(Reason::Unproven(unproven.why.to_string()));
+            return Err(unproven.why.clone().into());
         }
-        for relaxed in &chosen.relaxed {
-            self.check_relaxed(&asked[relaxed.world], relaxed)?;
+        let mut figures = self.figures(asked[0], &choices, &chosen.hidden)?;
+        for (at, state) in bound.iter().enumerate().skip(1) {
+            let model = model_of(&state.asked, at, &choices, &chosen.hidden);
+            self.widen(
+                state,
+                (&chosen.proofs[at], model),
+                &candidates,
+                &mut figures,
+            )?;
         }
-        let mut figures = self.figures(&asked[0], &choices, &chosen.hidden)?;
-        for at in 1..worlds.len() {
-            let model = model_of(&asked[at], at, &choices, &chosen.hidden);
-            let past = (&worlds[at], &asked[at], &model);
-            let relaxed = chosen.relaxed.iter().filter(|r| r.world == at).collect();
-            self.widen(past, relaxed, &candidates, &mut figures)?;
+        for state in strangers {
+            let before = (&state.asked.unproven()?, state.asked.model.clone());
+            self.widen(state, before, &candidates, &mut figures)?;
         }
-        for stranger in &strangers {
-            self.widen_for_stranger(stranger, &candidates, &mut figures)?;
-        }
-        let now = &worlds[0];
+        let now = worlds[0];
         let subjects = now.sensitive.iter().filter_map(|sensitive| {
             let (sheet, cell) = sensitive.about;
             let count = &now.sheets[sheet].count;
@@ -91,8 +114,8 @@ impl Plan<'_> {
         })
     }
 
-    fn candidates(&self, worlds: &[World<'_>]) -> Vec<Candidate> {
-        let now = &worlds[0];
+    fn candidates(&self, worlds: &[&World<'_>]) -> Vec<Candidate> {
+        let now = worlds[0];
         let choices = Choices {
             search: Search {
                 floor: self.case.floor,
@@ -122,75 +145,6 @@ impl Plan<'_> {
         candidates
     }
 
-    /// Checks that a sum that cannot be kept as agreed was given away before: by public facts or
-    /// by what was published, not by what would be said of a hidden total now.
-    fn check_relaxed(&self, world: &engine::World, relaxed: &Relaxed) -> Result<(), Reason> {
-        let asked = &world.functionals[relaxed.functional];
-        let known = relaxed
-            .insider
-            .map_or(&[][..], |insider| &world.insiders[insider]);
-        let mut model = world.model.clone();
-        model.rows.extend(
-            known
-                .iter()
-                .map(|atom| Row::exactly(Form::atom(*atom), world.truth[*atom])),
-        );
-        let forms = [asked.form.without(|atom| known.contains(&atom))];
-        let left = bounds(&model, &forms, self.case.limits, self.case.solver)
-            .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
-        // Who knows of their own visits knows that the others made that many fewer of a small total.
-        let is_inside = world.inside.get(relaxed.functional) == Some(&true);
-        let own = known.iter().map(|atom| world.truth[*atom]).max();
-        let own = own.filter(|_| is_inside);
-        let due = asked.at_least.saturating_sub(own.unwrap_or(0));
-        // Of differences inside a small total nothing more is asked than that they may be nothing.
-        let is_small = asked.at_least < i64::from(self.case.floor.min_cell);
-        let is_difference = asked.form.terms().any(|(_, times)| times < 0);
-        let due = if is_small && is_difference { 0 } else { due };
-        let too_much = left.first().is_none_or(|(lower, upper)| {
-            relaxed.at_most.is_some_and(|kept| kept > *lower)
-                || relaxed
-                    .at_least
-                    .is_some_and(|kept| kept < upper.unwrap_or(due).min(due))
-        });
-        match too_much {
-            true => Err(Reason::Unproven(
-                "what is said of its total gives it away".to_owned(),
-            )),
-            false => Ok(()),
-        }
-    }
-
-    /// Widens what would be said of hidden cells for an earlier state of which no exact figure is
-    /// true, but perhaps an interval.
-    fn widen_for_stranger(
-        &self,
-        world: &World<'_>,
-        candidates: &[Candidate],
-        figures: &mut [Figure],
-    ) -> Result<(), Reason> {
-        let mut said = candidates.iter().zip(&*figures);
-        if said.all(|(candidate, figure)| self.said_in(world, candidate, figure).is_none()) {
-            return Ok(());
-        }
-        let case = self.case;
-        let asked = asked(world);
-        let given = choose(
-            std::slice::from_ref(&asked),
-            &[],
-            case.key,
-            case.limits,
-            case.solver,
-            &mut |_, _| {},
-        );
-        let given = given.map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
-        if let Some(unproven) = given.unproven.first() {
-            return Err(Reason::Unproven(unproven.why.to_string()));
-        }
-        let relaxed = given.relaxed.iter().collect();
-        self.widen((world, &asked, &asked.model), relaxed, candidates, figures)
-    }
-
     /// Returns the row a figure adds in a world, if it is true there. What is nothing, since
     /// nothing took place, everybody knows anyway.
     fn said_in(&self, world: &World<'_>, candidate: &Candidate, figure: &Figure) -> Option<Row> {
@@ -212,8 +166,8 @@ impl Plan<'_> {
     /// too and would tell too much of it: to what was said before, or to nothing.
     fn widen(
         &self,
-        (world, asked, model): (&World<'_>, &engine::World, &Model),
-        relaxed: Vec<&Relaxed>,
+        Stated { world, asked }: &Stated<'_>,
+        (proof, model): (&Proof, Model),
         candidates: &[Candidate],
         figures: &mut [Figure],
     ) -> Result<(), Reason> {
@@ -231,8 +185,7 @@ impl Plan<'_> {
             }
             model.rows.extend(new.iter().map(|(_, row)| row.clone()));
             let (limits, solver) = (self.case.limits, self.case.solver);
-            let found = audit_again(asked, &model, relaxed.iter().copied(), limits, solver)
-                .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+            let found = proof.under(asked, &model, limits, solver)?;
             if found.is_clean() {
                 return Ok(());
             }
@@ -265,8 +218,7 @@ impl Plan<'_> {
         let forms: Vec<Form> = unseen()
             .filter_map(|(choice, _)| choice.forms[0].clone())
             .collect();
-        let found = bounds(&model, &forms, self.case.limits, self.case.solver)
-            .map_err(|trouble| Reason::Unproven(trouble.to_string()))?;
+        let found = bounds(&model, &forms, self.case.limits, self.case.solver)?;
         let mut found = found.into_iter();
         let figure = |(choice, hidden): (&Choice, &bool)| {
             let form = choice.forms[0].as_ref();
@@ -296,26 +248,32 @@ impl Attempt {
     }
 }
 
-/// Takes out the past states of which no cell to be shown is true: what is hidden tells nobody
-/// more of them, unless by the intervals said of it.
-fn take_strangers<'a>(worlds: &mut Vec<World<'a>>, candidates: &mut [Candidate]) -> Vec<World<'a>> {
-    let mut strangers = Vec::new();
-    for at in (1..worlds.len()).rev() {
+/// Returns the states that what is shown binds, and the past ones of which no cell to be shown is
+/// true: what is hidden tells nobody more of them, unless by the intervals said of it.
+fn part_strangers<'s, 'a>(
+    states: &'s [Stated<'a>],
+    candidates: &mut [Candidate],
+) -> (Vec<&'s Stated<'a>>, Vec<&'s Stated<'a>>) {
+    let is_bound = |at: usize| {
         let mut forms = candidates.iter().map(|c| &c.choice.forms[at]);
-        if forms.all(Option::is_none) {
-            strangers.push(worlds.remove(at));
-            for candidate in candidates.iter_mut() {
-                candidate.choice.forms.remove(at);
-            }
-        }
+        at == 0 || forms.any(Option::is_some)
+    };
+    let is_bound: Vec<bool> = (0..states.len()).map(is_bound).collect();
+    for candidate in candidates {
+        let mut is_bound = is_bound.iter();
+        let forms = &mut candidate.choice.forms;
+        forms.retain(|_| is_bound.next() == Some(&true));
     }
-    strangers
+    let (bound, strangers): (Vec<_>, Vec<_>) =
+        states.iter().zip(is_bound).partition(|(_, bound)| *bound);
+    let only = |states: Vec<(&'s Stated<'a>, bool)>| states.into_iter().map(|(s, _)| s).collect();
+    (only(bound), only(strangers))
 }
 
 /// Returns the hash of every table that proves something.
 pub(super) fn certificate(chosen: &Chosen) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    for witnesses in &chosen.witnesses {
+    for witnesses in chosen.proofs.iter().map(Proof::witnesses) {
         for functional in 0.. {
             let Some(certificate) = witnesses.certificate(functional) else {
                 break;
@@ -328,25 +286,26 @@ pub(super) fn certificate(chosen: &Chosen) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn asked(world: &World<'_>) -> engine::World {
-    let functionals: Vec<Functional> = world
-        .sensitive
-        .iter()
-        .map(|sensitive| sensitive.functional.clone())
-        .collect();
+fn asked(world: &World<'_>, k: i64) -> engine::World {
+    let sensitive = &world.sensitive;
+    // Of differences inside a small total nothing more is asked than that they may be nothing.
+    let is_yielding = |Functional { form, at_least, .. }: &Functional| {
+        *at_least < k && form.terms().any(|(_, times)| times < 0)
+    };
     engine::World {
         model: Model {
             atoms: world.truth.len(),
             rows: world.rows.clone(),
         },
         truth: world.truth.clone(),
-        functionals,
+        functionals: sensitive.iter().map(|one| one.functional.clone()).collect(),
         insiders: world.alone.clone(),
-        inside: world
-            .sensitive
+        inside: sensitive.iter().map(|one| one.inside).collect(),
+        yielding: sensitive
             .iter()
-            .map(|sensitive| sensitive.inside)
+            .map(|one| is_yielding(&one.functional))
             .collect(),
+        ..engine::World::default()
     }
 }
 

@@ -51,10 +51,15 @@ pub(super) fn small_changes(
     let left = |(at, world)| left(world, asked(at), limits, solver);
     let left: Vec<Left> = worlds.iter().enumerate().map(left).collect();
     let changes = moved.iter().enumerate().map(|(at, moved)| {
-        let mut found = Found::below(k);
+        let mut found = Found::default();
         for moved in moved {
             if let Some(functional) = moved.functional(at, &left, k) {
-                found.add(functional, moved.about, Why::Changed);
+                found.add(Sensitive {
+                    functional,
+                    about: moved.about,
+                    why: Why::Changed,
+                    inside: false,
+                });
             }
         }
         found.list

@@ -21,7 +21,7 @@ pub(super) struct Candidate {
 /// Makes the choices for tables to be shown.
 pub(super) struct Choices<'a> {
     pub(super) search: Search<'a>,
-    pub(super) worlds: &'a [World<'a>],
+    pub(super) worlds: &'a [&'a World<'a>],
     pub(super) said: &'a [Said],
 }
 

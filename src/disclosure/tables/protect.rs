@@ -6,7 +6,7 @@
 //! everything. What differs by little from what was shown is held: shown again as it was.
 
 use super::amounts;
-use super::attempt::{Attempt, certificate};
+use super::attempt::{Attempt, States, certificate};
 use super::choice::{Candidate, is_near};
 use super::count::{Count, Said, Sheet, State};
 use super::why::{Reason, Why};
@@ -70,8 +70,15 @@ pub struct Protected {
 /// Says what may be shown.
 pub fn protect(case: &Case<'_>, progress: &mut dyn FnMut(usize, usize)) -> Protected {
     let mut plan = Plan::of(case);
+    let states = match States::of(case) {
+        Ok(states) => states,
+        Err(reason) => {
+            plan.withhold(&reason, |_| true);
+            return plan.finish(None);
+        }
+    };
     loop {
-        match plan.attempt(progress) {
+        match plan.attempt(&states, progress) {
             Err(reason) => {
                 if !plan.step_back(&reason) {
                     return plan.finish(None);
@@ -306,17 +313,21 @@ impl<'a> Plan<'a> {
             .map(|table| self.sheets[table].count.cells())
             .max();
         let Some(widest) = widest else { return false };
-        if widest == 1 && self.says_small {
+        // Hiding more of the rest would not help against what is said of totals.
+        if self.says_small && (widest == 1 || *reason == Reason::SaidTooMuch) {
             self.says_small = false;
             return true;
         }
-        let is_whole = !matches!(reason, Reason::Unproven(_));
+        self.withhold(reason, |sheet| sheet.count.cells() == widest);
+        true
+    }
+
+    fn withhold(&mut self, reason: &Reason, is_withheld: impl Fn(&Sheet) -> bool) {
         for table in 0..self.sheets.len() {
-            if self.is_open(table) && (is_whole || self.sheets[table].count.cells() == widest) {
+            if self.is_open(table) && is_withheld(self.sheets[table]) {
                 self.standing[table] = Standing::Withheld(reason.clone());
             }
         }
-        true
     }
 
     fn finish(self, attempt: Option<&Attempt>) -> Protected {

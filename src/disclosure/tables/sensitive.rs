@@ -39,7 +39,7 @@ impl Search<'_> {
 
     /// Returns every one of them, each form once.
     pub(super) fn all(&self) -> Vec<Sensitive> {
-        let mut found = Found::below(i64::from(self.floor.min_cell));
+        let mut found = Found::default();
         for (at, sheet) in self.sheets.iter().enumerate() {
             let limit = self.limit(&sheet.count);
             for (cell, tally) in sheet.tallies.iter().enumerate() {
@@ -47,10 +47,15 @@ impl Search<'_> {
                     self.weakness(sheet, cell, tally),
                     self.layout.cell(&sheet.count, cell),
                 ) {
-                    found.add(self.kept(form, limit), (at, cell), why);
+                    found.add(self.sensitive(self.kept(form, limit), (at, cell), why, limit));
                 }
                 self.complements(sheet, cell, |form| {
-                    found.add(self.apart(form, limit), (at, cell), Why::AllButFew);
+                    found.add(self.sensitive(
+                        self.apart(form, limit),
+                        (at, cell),
+                        Why::AllButFew,
+                        limit,
+                    ));
                 });
             }
             self.beside(at, sheet, &mut found);
@@ -171,6 +176,22 @@ impl Search<'_> {
         }
     }
 
+    /// Returns what was found, given how much a reader must find possible of what it lies in.
+    fn sensitive(
+        &self,
+        functional: Functional,
+        about: (usize, usize),
+        why: Why,
+        limit: i64,
+    ) -> Sensitive {
+        Sensitive {
+            functional,
+            about,
+            why,
+            inside: limit < i64::from(self.floor.min_cell),
+        }
+    }
+
     const fn apart(&self, form: Form, limit: i64) -> Functional {
         Functional {
             form,
@@ -254,11 +275,8 @@ impl Search<'_> {
                 .value(self.truth)
                 .is_some_and(|rest| (1..k).contains(&rest))
             {
-                found.add(
-                    self.apart(rest, limit),
-                    (at, cell),
-                    Why::Beside(Measure::Attendances),
-                );
+                let why = Why::Beside(Measure::Attendances);
+                found.add(self.sensitive(self.apart(rest, limit), (at, cell), why, limit));
             }
         }
     }
@@ -268,6 +286,7 @@ impl Search<'_> {
     fn parts(&self, at: usize, sheet: &Sheet, found: &mut Found) {
         let k = i64::from(self.floor.min_cell);
         let whole = &sheet.count;
+        let limit = self.limit(whole);
         let within = self.sheets.iter().filter(|part| {
             part.count.period != whole.period
                 && whole.period.covers(part.count.period)
@@ -287,7 +306,7 @@ impl Search<'_> {
                         at_most: few,
                         at_least: k - 1,
                     };
-                    found.add(functional, (at, cell), Why::Rest);
+                    found.add(self.sensitive(functional, (at, cell), Why::Rest, limit));
                 }
             }
         }
@@ -323,7 +342,12 @@ impl Search<'_> {
                     .value(self.truth)
                     .is_some_and(|rest| (1..k).contains(&rest))
                 {
-                    found.add(self.apart(rest, limit), (at, cell), Why::Rest);
+                    found.add(self.sensitive(
+                        self.apart(rest, limit),
+                        (at, cell),
+                        Why::Rest,
+                        limit,
+                    ));
                 }
             }
         }
@@ -349,35 +373,24 @@ impl Search<'_> {
 pub(super) struct Found {
     pub(super) list: Vec<Sensitive>,
     at: BTreeMap<Form, usize>,
-    floor: i64,
 }
 
 impl Found {
-    pub(super) fn below(floor: i64) -> Self {
-        Self {
-            floor,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn add(&mut self, functional: Functional, about: (usize, usize), why: Why) {
+    pub(super) fn add(&mut self, sensitive: Sensitive) {
+        let functional = &sensitive.functional;
         if functional.form.is_empty() {
             return;
         }
         if let Some(known) = self.at.get(&functional.form) {
-            let known = &mut self.list[*known].functional;
+            let known = &mut self.list[*known];
+            known.inside &= sensitive.inside;
+            let known = &mut known.functional;
             known.at_most = known.at_most.min(functional.at_most);
             known.at_least = known.at_least.max(functional.at_least);
             return;
         }
-        let inside = functional.at_least < self.floor && why != Why::Changed;
         self.at.insert(functional.form.clone(), self.list.len());
-        self.list.push(Sensitive {
-            functional,
-            about,
-            why,
-            inside,
-        });
+        self.list.push(sensitive);
     }
 }
 

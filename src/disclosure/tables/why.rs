@@ -1,5 +1,6 @@
 //! Why something is kept back, in words for the steward; nothing of it ever leaves.
 
+use crate::disclosure::Trouble;
 use crate::model::Measure;
 
 /// Why a cell is not shown as it is.
@@ -54,6 +55,15 @@ impl std::fmt::Display for Why {
     }
 }
 
+impl From<Trouble> for Reason {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::SaidTooMuch => Self::SaidTooMuch,
+            trouble => Self::Unproven(trouble.to_string()),
+        }
+    }
+}
+
 /// Why a table is not shown as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -68,6 +78,9 @@ pub enum Reason {
     /// Nobody could prove in the time given that it gives nobody away.
     #[error("it could not be proven that nobody can be told from it: {0}")]
     Unproven(String),
+    /// What would be said of hidden totals tells more than was known.
+    #[error("what would be said of a total that is kept back gives somebody away")]
+    SaidTooMuch,
     /// Counts contradict each other.
     #[error("{0} are more than attendances: correct the records")]
     Contradiction(Measure),

@@ -219,8 +219,7 @@ impl Problem {
             },
             truth,
             functionals,
-            insiders: Vec::new(),
-            inside: Vec::new(),
+            ..World::default()
         };
         Self {
             world,
@@ -285,9 +284,8 @@ impl Problem {
     /// Hides what must be hidden, and proves it.
     #[track_caller]
     pub(super) fn choose(&self) -> Chosen {
-        let worlds = std::slice::from_ref(&self.world);
         let chosen = choose(
-            worlds,
+            &[&self.world],
             &self.choices,
             &[7; 32],
             &LIMITS,

@@ -1,0 +1,128 @@
+//! One state of the truth, what proves it, and what of it was given away before anything is shown.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::audit::{Audit, Search, check_truth, prove};
+use super::pool::{Need, Pool, Side, moved};
+use super::row_bounds::RowBounds;
+use super::solver::{Failure, Limits, Solver, Trouble};
+use super::{Form, Functional, Model, Row, Witnesses};
+
+/// One state of the truth, with everything a reader could combine in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World {
+    /// What holds whatever is chosen: public facts and what was published.
+    pub model: Model,
+    /// The true value of every atom.
+    pub truth: Vec<i64>,
+    /// What nobody may bound too tightly.
+    pub functionals: Vec<Functional>,
+    /// Atoms whose true value an insider knows; each is a reader of their own.
+    pub insiders: Vec<Vec<usize>>,
+    /// For each functional, whether it lies inside a sum that is bounded itself, so that what an
+    /// insider knows of that sum is missing from what it can be; none where empty.
+    pub inside: Vec<bool>,
+    /// For each functional, whether what is said of hidden cells may take from the most it can
+    /// be; none where empty.
+    pub yielding: Vec<bool>,
+    /// What was given away before.
+    pub given: Given,
+}
+
+/// What readers can still find possible of a world of which nothing more is said than it was
+/// before. It is looked for once, when it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given(RefCell<BTreeMap<Need, i64>>);
+
+impl World {
+    /// Returns everything that is to be proven, as far as it is known not to have been given away.
+    pub(super) fn pool(&self) -> Result<Pool, Trouble> {
+        let pool = Pool::new(&self.truth, &self.functionals, &self.insiders);
+        let mut pool = pool.ok_or(Trouble::Misfit)?.inside(&self.inside);
+        for (insider, atoms) in self.insiders.iter().enumerate() {
+            let own = |atom: &usize| Row::exactly(Form::atom(*atom), self.truth[*atom]);
+            let mut rows = self.model.rows.clone();
+            rows.extend(atoms.iter().map(own));
+            pool.know(insider + 1, &RowBounds::from(self.truth.len(), &rows));
+        }
+        for (need, left) in &*self.given.0.borrow() {
+            if pool.is_less(*need, *left) {
+                pool.relax(*need, *left);
+            }
+        }
+        Ok(pool)
+    }
+
+    /// Returns the least or the most of a need's form that a reader finds possible before
+    /// anything more is shown.
+    pub(super) fn left_before(
+        &self,
+        search: &Search<'_>,
+        pool: &Pool,
+        need: Need,
+    ) -> Result<i64, Failure> {
+        let known = self.given.0.borrow().get(&need).copied();
+        if let Some(left) = known {
+            return Ok(left);
+        }
+        let left = match (search.extreme(pool, need, &self.model), need.side) {
+            (Err(Failure::Unbounded), Side::Low) => i64::MIN,
+            (Err(Failure::Unbounded), Side::High) => i64::MAX,
+            (left, _) => left?,
+        };
+        self.given.0.borrow_mut().insert(need, left);
+        Ok(left)
+    }
+
+    /// Returns whether what is said of hidden cells may take from a need.
+    pub(super) fn may_take(&self, need: Need) -> bool {
+        need.side == Side::High && self.yielding.get(need.functional) == Some(&true)
+    }
+
+    /// Returns what is known before anything is shown: nothing but the truth proves anything.
+    ///
+    /// # Errors
+    /// [`Trouble::Misfit`] where a form does not fit.
+    pub fn unproven(&self) -> Result<Proof, Trouble> {
+        self.pool().map(Proof)
+    }
+}
+
+/// What proves the functionals of a world.
+#[derive(Clone, Debug)]
+pub struct Proof(Pool);
+
+impl Proof {
+    pub(super) const fn of(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    /// Returns the tables that prove them.
+    pub fn witnesses(&self) -> Witnesses {
+        self.0.witnesses()
+    }
+
+    /// Audits the world against what readers know of it, who know more than what this proves it
+    /// against.
+    ///
+    /// # Errors
+    /// [`Trouble::Untrue`] where the truth contradicts it.
+    pub fn under(
+        &self,
+        world: &World,
+        model: &Model,
+        limits: &Limits,
+        solver: &dyn Solver,
+    ) -> Result<Audit, Trouble> {
+        check_truth(model, &world.truth)?;
+        let mut pool = self.0.clone();
+        pool.retire(|step| !model.admits(&moved(&world.truth, step)));
+        Ok(prove(
+            pool,
+            model,
+            Search::new(solver, *limits),
+            Some(world),
+        ))
+    }
+}
