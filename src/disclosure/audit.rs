@@ -184,10 +184,21 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// Allows no more solves than were used already, and a few.
-    pub(super) fn allow_as_many_again(&self) {
+    /// Allows no more solves than were used already, and a few; returns how many.
+    pub(super) fn allow_as_many_again(&self) -> usize {
         let used = self.limits.solves - self.allowed.get();
         self.allowed.set(self.allowed.get().min(used + FEW));
+        self.allowed.get()
+    }
+
+    /// Allows no more than some of what is left for one thing.
+    pub(super) fn at_most<T>(&self, solves: usize, look: impl FnOnce() -> T) -> T {
+        let all = self.allowed.get();
+        let part = solves.min(all);
+        self.allowed.set(part);
+        let found = look();
+        self.allowed.set(all - (part - self.allowed.get()));
+        found
     }
 
     pub(super) fn solve(&self, program: &Program) -> Result<Box<dyn Solved>, Failure> {

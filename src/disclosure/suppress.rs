@@ -377,7 +377,7 @@ impl<'a> Plan<'a> {
             .filter(|at| self.hidden[*at] && !self.choices[*at].must_hide)
             .collect();
         hidden.sort_by(|one, other| self.costs[*other].total_cmp(&self.costs[*one]));
-        self.search.allow_as_many_again();
+        let each = self.search.allow_as_many_again() / PARTS;
         for choice in hidden {
             let mut shown = self.hidden.clone();
             shown[choice] = false;
@@ -386,7 +386,8 @@ impl<'a> Plan<'a> {
                 .collect();
             let mut pools = Vec::new();
             for world in worlds {
-                match self.without(world, choice, &shown) {
+                let without = || self.without(world, choice, &shown);
+                match self.search.at_most(each, without) {
                     Some(pool) => pools.push((world, pool)),
                     None => break,
                 }
@@ -447,6 +448,9 @@ impl<'a> Plan<'a> {
         }
     }
 }
+
+/// What needs more than one in so many of the solves that are allowed is not shown again.
+const PARTS: usize = 25;
 
 /// How far from the cheapest what is hidden may be where it takes whole numbers to find it.
 const NEARLY: f64 = 0.05;
