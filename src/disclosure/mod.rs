@@ -2,6 +2,8 @@
 //!
 //! - [`tables`]: tables over one set of atoms, what in them is sensitive, what may be shown.
 //! - [`Form`], [`Model`]: sums over atoms, and what an attacker knows of them.
+//! - [`World`]: one state of the truth, and what of it was given away before; [`Proof`]: what
+//!   proves that no more is.
 //! - [`choose`]: which cells to hide so that no reader bounds a functional too tightly.
 //! - [`audit()`]: whether a reader can, in the light of everything.
 //! - [`verify()`]: the proof that none can, checked in whole numbers and without the solver.

@@ -131,7 +131,7 @@ struct Shown {
 }
 
 /// How much of a need there is to be had.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Left {
     /// All of it.
     Asked,
@@ -244,7 +244,7 @@ impl<'a> Plan<'a> {
     /// where that may be, as far as it is not by what is said of hidden cells.
     fn meet(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> Result<(), Failure> {
         for left in [Left::Asked, Left::Before, Left::Said] {
-            if left != Left::Asked && !self.relax(world, need, left)? {
+            if !self.relax(world, need, left)? {
                 continue;
             }
             if self.pools[world].is_proven(need) {
@@ -345,7 +345,7 @@ impl<'a> Plan<'a> {
             .whole_table(everything, &moves, line, pool, need, NEARLY)
     }
 
-    /// Relaxes a need to what is left of it; returns whether that is less than was asked.
+    /// Relaxes a need to what is left of it; returns whether there is anything new to look for.
     fn relax(&mut self, world: usize, need: Need, left: Left) -> Result<bool, Failure> {
         let (pool, of) = (&self.pools[world], self.worlds[world]);
         let left = match left {

@@ -3,14 +3,14 @@
 
 use sha2::{Digest, Sha256};
 
-use super::changes::small_changes;
 use super::choice::{Candidate, Choices};
-use super::protect::{Case, Plan};
+use super::protect::Plan;
 use super::sensitive::Search;
+use super::states::{Stated, States};
 use super::why::{Reason, Why};
 use super::world::World;
 use crate::disclosure::{
-    self as engine, Choice, Chosen, Form, Functional, Model, Proof, Row, bounds, choose, model_of,
+    self as engine, Choice, Chosen, Form, Model, Proof, Row, bounds, choose, model_of,
 };
 use crate::model::Figure;
 
@@ -25,48 +25,16 @@ pub(super) struct Attempt {
     pub(super) proven: usize,
 }
 
-/// The states that what is shown must protect, the present one first.
-#[derive(Debug)]
-pub(super) struct States<'a>(Vec<Stated<'a>>);
-
-/// A state, and what is asked of it.
-#[derive(Debug)]
-struct Stated<'a> {
-    world: World<'a>,
-    asked: engine::World,
-}
-
-impl<'a> States<'a> {
-    pub(super) fn of(case: &Case<'a>) -> Result<Self, Reason> {
-        let shown = (case.fresh, case.said);
-        let mut worlds = vec![World::of(case.now, shown, case.floor, true)?];
-        for state in case.past {
-            worlds.push(World::of(state, shown, case.floor, false)?);
-        }
-        let k = i64::from(case.floor.min_cell);
-        let changes = small_changes(&worlds, k, case.limits, case.solver);
-        let stated = worlds.into_iter().zip(changes);
-        let stated = stated.map(|(mut world, changes)| {
-            world.sensitive.extend(changes);
-            Stated {
-                asked: asked(&world, k),
-                world,
-            }
-        });
-        Ok(Self(stated.collect()))
-    }
-}
-
 impl Plan<'_> {
     pub(super) fn attempt(
         &self,
-        States(states): &States<'_>,
+        states: &States<'_>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Attempt, Reason> {
         let case = self.case;
-        let worlds: Vec<&World<'_>> = states.iter().map(|state| &state.world).collect();
+        let worlds = states.worlds();
         let mut candidates = self.candidates(&worlds);
-        let (bound, strangers) = part_strangers(states, &mut candidates);
+        let (bound, strangers) = states.part(&mut candidates);
         let choices: Vec<Choice> = candidates
             .iter()
             .map(|candidate| candidate.choice.clone())
@@ -248,28 +216,6 @@ impl Attempt {
     }
 }
 
-/// Returns the states that what is shown binds, and the past ones of which no cell to be shown is
-/// true: what is hidden tells nobody more of them, unless by the intervals said of it.
-fn part_strangers<'s, 'a>(
-    states: &'s [Stated<'a>],
-    candidates: &mut [Candidate],
-) -> (Vec<&'s Stated<'a>>, Vec<&'s Stated<'a>>) {
-    let is_bound = |at: usize| {
-        let mut forms = candidates.iter().map(|c| &c.choice.forms[at]);
-        at == 0 || forms.any(Option::is_some)
-    };
-    let is_bound: Vec<bool> = (0..states.len()).map(is_bound).collect();
-    for candidate in candidates {
-        let mut is_bound = is_bound.iter();
-        let forms = &mut candidate.choice.forms;
-        forms.retain(|_| is_bound.next() == Some(&true));
-    }
-    let (bound, strangers): (Vec<_>, Vec<_>) =
-        states.iter().zip(is_bound).partition(|(_, bound)| *bound);
-    let only = |states: Vec<(&'s Stated<'a>, bool)>| states.into_iter().map(|(s, _)| s).collect();
-    (only(bound), only(strangers))
-}
-
 /// Returns the hash of every table that proves something.
 pub(super) fn certificate(chosen: &Chosen) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -284,29 +230,6 @@ pub(super) fn certificate(chosen: &Chosen) -> [u8; 32] {
         }
     }
     hasher.finalize().into()
-}
-
-fn asked(world: &World<'_>, k: i64) -> engine::World {
-    let sensitive = &world.sensitive;
-    // Of differences inside a small total nothing more is asked than that they may be nothing.
-    let is_yielding = |Functional { form, at_least, .. }: &Functional| {
-        *at_least < k && form.terms().any(|(_, times)| times < 0)
-    };
-    engine::World {
-        model: Model {
-            atoms: world.truth.len(),
-            rows: world.rows.clone(),
-        },
-        truth: world.truth.clone(),
-        functionals: sensitive.iter().map(|one| one.functional.clone()).collect(),
-        insiders: world.alone.clone(),
-        inside: sensitive.iter().map(|one| one.inside).collect(),
-        yielding: sensitive
-            .iter()
-            .map(|one| is_yielding(&one.functional))
-            .collect(),
-        ..engine::World::default()
-    }
 }
 
 /// Returns the interval that holds a figure and every interval that was said before.

@@ -215,3 +215,46 @@ fn left(
     }
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: i64, said: (i64, i64), known: (i64, i64)) -> Option<Way> {
+        let form = Form::atom(0);
+        let known = Known {
+            lower: Some(known.0),
+            upper: Some(known.1),
+        };
+        let moved = Moved {
+            about: (0, 0),
+            form: form.clone(),
+            value,
+            then: Then::Said(said),
+        };
+        let found = moved.functional(0, &[Left::from([(form, known)])], 5);
+        found.map(|functional| (functional.at_most, functional.at_least))
+    }
+
+    #[test]
+    fn what_grew_by_little_may_have_grown_by_much() {
+        assert_eq!(asked(8, (6, 6), (0, 40)), Some((6, 11)));
+    }
+
+    #[test]
+    fn what_cannot_have_grown_by_much_may_have_shrunk_by_it() {
+        assert_eq!(asked(8, (6, 6), (0, 9)), Some((1, 8)));
+    }
+
+    #[test]
+    fn where_neither_can_be_what_is_left_is_kept() {
+        assert_eq!(asked(8, (6, 6), (4, 9)), Some((6, 9)));
+        assert_eq!(asked(8, (6, 6), (8, 8)), None);
+    }
+
+    #[test]
+    fn what_shrank_by_little_may_have_grown_where_it_cannot_have_shrunk_by_much() {
+        assert_eq!(asked(18, (20, 22), (0, 40)), Some((15, 20)));
+        assert_eq!(asked(18, (20, 22), (17, 40)), Some((18, 27)));
+    }
+}

@@ -7,6 +7,7 @@
 //! - `changes`: how little something differs from what is known of it at another time.
 //! - `sensitive`: which sums nobody may bound tightly.
 //! - `world`: one state of the records with everything a reader could combine in it.
+//! - `states`: all of them that a release must protect, laid out once.
 //! - `choice`: the cells that may be shown, and what hiding each costs.
 //! - `protect`: from true tables to what may be shown of them.
 //! - `attempt`: one try at it, proven or not.
@@ -35,6 +36,7 @@ mod outside;
 mod protect;
 mod sensitive;
 mod shown;
+mod states;
 mod sums;
 mod vintage;
 mod why;

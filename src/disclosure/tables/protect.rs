@@ -6,9 +6,10 @@
 //! everything. What differs by little from what was shown is held: shown again as it was.
 
 use super::amounts;
-use super::attempt::{Attempt, States, certificate};
+use super::attempt::{Attempt, certificate};
 use super::choice::{Candidate, is_near};
 use super::count::{Count, Said, Sheet, State};
+use super::states::States;
 use super::why::{Reason, Why};
 use crate::charter::policy::{Floor, Of};
 use crate::disclosure::{Limits, Solver};
