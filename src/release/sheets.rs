@@ -8,7 +8,7 @@ use super::draft::Terms;
 use super::history::History;
 use super::sent::Marks;
 use crate::charter::policy::{Of, TableSpec};
-use crate::disclosure::tables::{Count, Layout, Sheet, State};
+use crate::disclosure::tables::{Behind, Count, Layout, Sheet, State};
 use crate::model::{Axis, Dimension, Grain, Kind, Measure, Period, Series, Tally};
 use crate::record::tabulate::{Counting, TableRequest};
 use crate::record::{Book, each};
@@ -44,8 +44,6 @@ struct Personal {
 struct Activities {
     own: Count,
     joined: Option<Count>,
-    /// Where along its axes each cell of the personal table stands.
-    places: Vec<Option<usize>>,
 }
 
 impl<'a> Sheets<'a> {
@@ -245,7 +243,7 @@ impl Personal {
     fn sheet(self, counted: &BTreeMap<Count, Vec<Tally>>) -> Sheet {
         let tallies = counted.get(&self.count).cloned().unwrap_or_default();
         let activities = match &self.activities {
-            Some(activities) => activities.most(counted),
+            Some(activities) => activities.most(&self.count, counted),
             None => vec![None; tallies.len()],
         };
         Sheet {
@@ -279,40 +277,22 @@ impl Activities {
         if joined.is_none() && Measure::ActivitiesJoined.belongs_to(kind) {
             return None;
         }
-        let places = (0..count.cells())
-            .map(|cell| place(count, &own, cell))
-            .collect();
-        Some(Self {
-            own,
-            joined,
-            places,
-        })
+        Some(Self { own, joined })
     }
 
-    fn most(&self, counted: &BTreeMap<Count, Vec<Tally>>) -> Vec<Option<u32>> {
+    fn most(&self, count: &Count, counted: &BTreeMap<Count, Vec<Tally>>) -> Vec<Option<u32>> {
         let of = |count: &Count, at: usize| {
             let value = counted.get(count)?.get(at)?.value?;
             u32::try_from(value).ok()
         };
-        let joined = match &self.joined {
-            Some(joined) => of(joined, 0),
-            None => Some(0),
+        let behind = Behind {
+            axes: &self.own.axes,
+            cells: (0..self.own.cells()).map(|at| of(&self.own, at)).collect(),
+            joined: match &self.joined {
+                Some(joined) => of(joined, 0),
+                None => Some(0),
+            },
         };
-        let most = |place: &Option<usize>| of(&self.own, (*place)?)?.checked_add(joined?);
-        self.places.iter().map(most).collect()
+        behind.most(count)
     }
-}
-
-/// Returns where a cell stands in a table with some of its axes.
-fn place(count: &Count, own: &Count, cell: usize) -> Option<usize> {
-    let codes = crate::model::table::codes_at(&count.axes, cell);
-    let found: Option<Vec<&str>> = own
-        .axes
-        .iter()
-        .map(|axis| {
-            let at = count.axes.iter().position(|other| other == axis)?;
-            Some(codes[at])
-        })
-        .collect();
-    crate::model::table::index_of(&own.axes, &found?)
 }

@@ -12,7 +12,7 @@ use crate::model::{Measure, table};
 const MANY_ACTIVITIES: u32 = 10_000;
 
 /// Where what is in more than one place stands.
-const SEVERAL: &str = "several";
+pub(super) const SEVERAL: &str = "several";
 
 /// A row, and what it follows from.
 #[derive(Clone, Debug)]
@@ -100,9 +100,11 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
         .enumerate()
         .filter(|(_, most)| **most == Some(0));
     let forms = empty.flat_map(|(cell, _)| {
-        // Nothing takes place in several countries, but persons of several stand there.
-        let is_several = table::codes_at(&count.axes, cell).contains(&SEVERAL);
-        let stands = move |measure: &&Measure| !is_several || **measure != Measure::People;
+        // Persons of several countries stand where nothing takes place.
+        let is_several = is_several(count, cell);
+        let is_people = count.measure == Measure::People;
+        let stands =
+            move |measure: &&Measure| !is_several || is_people == (**measure == Measure::People);
         let forms = beside.iter().filter(stands).map(move |measure| {
             let like = Count {
                 measure: *measure,
@@ -113,6 +115,10 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
         forms.flatten()
     });
     forms.collect()
+}
+
+fn is_several(count: &Count, cell: usize) -> bool {
+    table::codes_at(&count.axes, cell).contains(&SEVERAL)
 }
 
 /// Returns that attendances are at most as many as persons times activities, wherever a table
@@ -127,6 +133,10 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     };
     let (people, attended) = (like(Measure::People), like(Measure::Attendances));
     let most_of = |(cell, most): (usize, &Option<u32>)| {
+        // How often persons of several countries came, only a table of persons can tell.
+        if count.measure != Measure::People && is_several(count, cell) {
+            return None;
+        }
         let most = most.filter(|most| *most <= MANY_ACTIVITIES)?;
         Some(layout.cell(&people, cell)?.times(i64::from(most)))
     };
@@ -221,17 +231,23 @@ mod tests {
         };
         let counts = [Measure::Attendances, Measure::People].map(count);
         let layout = Layout::of(counts.iter()).expect("they fit");
-        let most = [Some(1), Some(0), Some(0)];
-        let tables = counts.iter().map(|count| (count, most.as_slice()));
-        let facts = facts(&layout, tables);
-        let is_nothing = |count: &Count, cell| {
-            let form = layout.cell(count, cell);
-            facts
-                .iter()
-                .any(|fact| fact.from == From::Nothing && Some(&fact.row.form) == form.as_ref())
-        };
         let [attendances, people] = &counts;
-        assert!(is_nothing(attendances, 1) && is_nothing(attendances, 2));
-        assert!(is_nothing(people, 1) && !is_nothing(people, 2));
+        for (of_several, is_none) in [(Some(2), false), (Some(0), true)] {
+            let most = [
+                (attendances, [Some(1), Some(0), Some(0)]),
+                (people, [Some(1), Some(0), of_several]),
+            ];
+            let tables = most.iter().map(|(count, most)| (*count, most.as_slice()));
+            let facts = facts(&layout, tables);
+            let is_nothing = |count: &Count, cell| {
+                let form = layout.cell(count, cell);
+                facts
+                    .iter()
+                    .any(|fact| fact.from == From::Nothing && Some(&fact.row.form) == form.as_ref())
+            };
+            assert!(is_nothing(attendances, 1) && is_nothing(attendances, 2));
+            assert!(is_nothing(people, 1));
+            assert_eq!(is_nothing(people, 2), is_none);
+        }
     }
 }

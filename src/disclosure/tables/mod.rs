@@ -1,6 +1,7 @@
 //! Tables that count persons, as an attacker sees them: one set of atoms under all of them.
 //!
 //! - `count`: a table as it is asked for, as it truly is, and as it was shown.
+//! - `behind`: how many activities everybody can read to stand behind its cells.
 //! - `codes`: the finest codes under all splits by one dimension.
 //! - `layout`: which atoms there are, and which of them a cell sums.
 //! - `facts`: what binds atoms whatever is published.
@@ -25,6 +26,7 @@
 mod amounts;
 mod attempt;
 mod audit;
+mod behind;
 mod changes;
 mod choice;
 mod codes;
@@ -43,6 +45,7 @@ mod why;
 mod world;
 
 pub use audit::audit;
+pub(crate) use behind::Behind;
 pub use conclusion::{About, Conclusion, Place, What};
 pub use count::{Count, Said, Sheet, State};
 pub use layout::{Layout, Tangle};

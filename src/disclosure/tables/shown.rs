@@ -1,5 +1,6 @@
 //! A table as everybody can read it, with what everybody can read of the activities behind it.
 
+use super::behind::Behind;
 use super::count::{Count, Said};
 use crate::charter::Policy;
 use crate::charter::policy::{Floor, Of, TableSpec};
@@ -83,8 +84,7 @@ fn plausible(cell: &Cell) -> Cell {
     }
 }
 
-/// Returns the most activities behind each cell: those in its place, or else all, with all that
-/// were joined.
+/// Returns the most activities behind each cell, by the tables of activities beside it.
 fn activities(series: Series, count: &Count, beside: &[Table]) -> Vec<Option<u32>> {
     let places: Vec<Dimension> = count
         .dimensions()
@@ -103,26 +103,19 @@ fn activities(series: Series, count: &Count, beside: &[Table]) -> Vec<Option<u32
         // A kind that is never led by another has nothing joined.
         None => (!Measure::ActivitiesJoined.belongs_to(series.kind)).then_some(0),
     };
-    let most = |cell: usize| {
-        let own = own?;
-        value(own, place(count, own, cell)?)?.checked_add(joined?)
+    let Some(own) = own else {
+        return vec![None; count.cells()];
     };
-    (0..count.cells()).map(most).collect()
+    let behind = Behind {
+        axes: &own.axes,
+        cells: (0..own.cells.len()).map(|cell| value(own, cell)).collect(),
+        joined,
+    };
+    behind.most(count)
 }
 
 fn value(table: &Table, cell: usize) -> Option<u32> {
     u32::try_from(table.cells.get(cell)?.figure.value()?).ok()
-}
-
-/// Returns where a cell stands in a table with some of its axes.
-fn place(count: &Count, own: &Table, cell: usize) -> Option<usize> {
-    let codes = table::codes_at(&count.axes, cell);
-    let code = |axis| {
-        let at = count.axes.iter().position(|other| other == axis)?;
-        Some(codes[at])
-    };
-    let found: Option<Vec<&str>> = own.axes.iter().map(code).collect();
-    table::index_of(&own.axes, &found?)
 }
 
 #[cfg(test)]
