@@ -2,11 +2,8 @@
 //! can read it from a table of activities.
 
 use super::count::Count;
-use super::facts::SEVERAL;
+use super::facts::{OTHER, SEVERAL};
 use crate::model::{Axis, Measure, table};
-
-/// Where what is in no place of the list stands, together.
-const OTHER: &str = "other";
 
 /// A table of activities, with all that were joined; unset where nothing is known.
 #[derive(Debug)]

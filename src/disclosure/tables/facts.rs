@@ -13,6 +13,8 @@ const MANY_ACTIVITIES: u32 = 10_000;
 
 /// Where what is in more than one place stands.
 pub(super) const SEVERAL: &str = "several";
+/// Where what is in no place of the list stands, together.
+pub(super) const OTHER: &str = "other";
 
 /// A row, and what it follows from.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub(crate) fn facts<'s>(
         .collect();
     let nothing = nothing.into_iter();
     facts.extend(nothing.map(|form| fact(Row::between(form, None, Some(0)), From::Nothing)));
+    let between = between_places(layout, tables.clone().map(|(count, _)| count));
     for attended in layout
         .bodies()
         .iter()
@@ -68,10 +71,19 @@ pub(crate) fn facts<'s>(
                     true => From::Attended(of_them.measure),
                     false => From::AttendedThere,
                 };
+                if !is_total && some.terms().all(|(atom, _)| between.contains(&atom)) {
+                    continue;
+                }
                 facts.push(fact(row, from));
             }
         }
     }
+    let elsewhere: BTreeSet<Form> = tables
+        .clone()
+        .flat_map(|(count, _)| elsewhere(layout, count))
+        .collect();
+    let elsewhere = elsewhere.into_iter().map(Row::at_least_nothing);
+    facts.extend(elsewhere.map(|row| fact(row, From::AttendedThere)));
     let once: BTreeSet<Form> = tables
         .flat_map(|(count, most)| once(layout, count, most))
         .collect();
@@ -117,6 +129,50 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
     forms.collect()
 }
 
+/// Returns the atoms of persons who were in several places: these attended in each, and stand in
+/// none of them.
+fn between_places<'s>(layout: &Layout, counts: impl Iterator<Item = &'s Count>) -> BTreeSet<usize> {
+    let people = counts.filter(|count| count.measure == Measure::People);
+    let cells = people.flat_map(|count| {
+        let several = (0..count.cells()).filter(|cell| is_several(count, *cell));
+        several.filter_map(|cell| layout.cell(count, cell))
+    });
+    let atoms = cells.flat_map(|form| form.terms().map(|(atom, _)| atom).collect::<Vec<_>>());
+    atoms.collect()
+}
+
+/// Returns what follows of persons who were in several places along the only axis of a table: each
+/// attended outside of any one place, and twice, unless it was at what itself stands in several.
+fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
+    let [axis] = count.axes.as_slice() else {
+        return Vec::new();
+    };
+    let several = axis.codes.iter().position(|code| code == SEVERAL);
+    let Some(several) = several.filter(|_| count.measure == Measure::People) else {
+        return Vec::new();
+    };
+    let attended = Count {
+        measure: Measure::Attendances,
+        ..count.clone()
+    };
+    let cells =
+        (0..count.cells()).map(|cell| layout.cell(&attended, cell).zip(layout.cell(count, cell)));
+    let Some(cells) = cells.collect::<Option<Vec<(Form, Form)>>>() else {
+        return Vec::new();
+    };
+    let over = |(attended, people): &(Form, Form)| attended.minus(people);
+    let all = cells
+        .iter()
+        .map(over)
+        .fold(Form::default(), |sum, over| sum.plus(&over));
+    let (at_several, in_several) = &cells[several];
+    let mut rows = vec![all.plus(at_several).minus(in_several)];
+    let named = cells.iter().zip(&axis.codes);
+    let named = named.filter(|(_, code)| *code != SEVERAL && *code != OTHER);
+    rows.extend(named.map(|(cell, _)| all.minus(&over(cell))));
+    rows
+}
+
 fn is_several(count: &Count, cell: usize) -> bool {
     table::codes_at(&count.axes, cell).contains(&SEVERAL)
 }
@@ -132,24 +188,33 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
         ..count.clone()
     };
     let (people, attended) = (like(Measure::People), like(Measure::Attendances));
-    let most_of = |(cell, most): (usize, &Option<u32>)| {
+    let most_of = |(cell, most): (usize, &Option<u32>), kept: &[usize]| {
         // How often persons of several countries came, only a table of persons can tell.
         if count.measure != Measure::People && is_several(count, cell) {
             return None;
         }
         let most = most.filter(|most| *most <= MANY_ACTIVITIES)?;
-        Some(layout.cell(&people, cell)?.times(i64::from(most)))
+        let mut stand = BTreeSet::from([cell]);
+        stand.extend(
+            kept.iter()
+                .filter_map(|axis| beside_several(count, cell, *axis)),
+        );
+        let forms = stand.iter().map(|cell| layout.cell(&people, *cell));
+        let forms: Vec<Form> = forms.collect::<Option<_>>()?;
+        let all = forms
+            .iter()
+            .fold(Form::default(), |sum, form| sum.plus(form));
+        Some(all.times(i64::from(most)))
     };
-    let most: Vec<Option<Form>> = most.iter().enumerate().map(most_of).collect();
     let mut rooms = Vec::new();
     for subset in 0u32..(1 << count.axes.len().min(8)) {
-        let (margin, cells) = margin(&attended, subset);
+        let (margin, kept, cells) = margin(&attended, subset);
         let mut all = vec![Some(Form::default()); margin.cells()];
-        for (most, at) in most.iter().zip(cells) {
+        for (most, at) in most.iter().enumerate().zip(cells) {
             all[at] = all[at]
                 .take()
-                .zip(most.as_ref())
-                .map(|(all, most)| all.plus(most));
+                .zip(most_of(most, &kept))
+                .map(|(all, most)| all.plus(&most));
         }
         let room = |(at, all): (usize, Option<Form>)| Some(all?.minus(&layout.cell(&margin, at)?));
         rooms.extend(all.into_iter().enumerate().filter_map(room));
@@ -157,8 +222,16 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     rooms
 }
 
-/// Returns a table with some of another's axes, and which of its cells each of the other's is in.
-fn margin(count: &Count, subset: u32) -> (Count, Vec<usize>) {
+/// Returns where those stand who were in a cell's place and in others along an axis.
+fn beside_several(count: &Count, cell: usize, axis: usize) -> Option<usize> {
+    let mut codes = table::codes_at(&count.axes, cell);
+    codes[axis] = SEVERAL;
+    table::index_of(&count.axes, &codes)
+}
+
+/// Returns a table with some of another's axes, which these are, and which of its cells each of the
+/// other's is in.
+fn margin(count: &Count, subset: u32) -> (Count, Vec<usize>, Vec<usize>) {
     let is_kept = |axis: &usize| subset >> axis & 1 == 1;
     let kept: Vec<usize> = (0..count.axes.len()).filter(is_kept).collect();
     let margin = count.split(kept.iter().map(|axis| count.axes[*axis].clone()).collect());
@@ -167,8 +240,8 @@ fn margin(count: &Count, subset: u32) -> (Count, Vec<usize>) {
         let codes: Vec<&str> = kept.iter().map(|axis| codes[*axis]).collect();
         table::index_of(&margin.axes, &codes).unwrap_or(0)
     });
-    let cells = cells.collect();
-    (margin, cells)
+    let cells: Vec<usize> = cells.collect();
+    (margin, kept, cells)
 }
 
 /// Returns that the largest part is at most the whole, and the whole at most the sum of parts.
@@ -249,5 +322,43 @@ mod tests {
             assert!(is_nothing(people, 1));
             assert_eq!(is_nothing(people, 2), is_none);
         }
+    }
+
+    #[test]
+    fn no_fact_forbids_persons_who_were_in_two_places_or_in_none_twice() {
+        let count = |measure| Count {
+            measure,
+            signers: Of::Organisations,
+            axes: vec![Axis {
+                dimension: Dimension::Country,
+                codes: ["TH", "VN", "several"].map(str::to_owned).to_vec(),
+            }],
+            period: "2018".parse().expect("a year"),
+        };
+        let counts = [Measure::Attendances, Measure::People].map(count);
+        let layout = Layout::of(counts.iter()).expect("they fit");
+        let most = [
+            (&counts[0], [Some(1), Some(1), Some(0)]),
+            (&counts[1], [Some(1), Some(1), Some(2)]),
+        ];
+        let tables = most.iter().map(|(count, most)| (*count, most.as_slice()));
+        let facts = facts(&layout, tables);
+        let atom = |count: &Count, cell| {
+            let form = layout.cell(count, cell).expect("it is laid out");
+            form.terms().next().expect("it has an atom").0
+        };
+        let allows = |attended: [i64; 3], people: [i64; 3]| {
+            let mut truth = vec![0; layout.atoms()];
+            for cell in 0..3 {
+                truth[atom(&counts[0], cell)] = attended[cell];
+                truth[atom(&counts[1], cell)] = people[cell];
+            }
+            facts.iter().all(|fact| fact.row.admits(&truth))
+        };
+        assert!(allows([9, 9, 0], [9, 9, 0]));
+        assert!(allows([9, 9, 0], [8, 8, 1]));
+        assert!(allows([1, 1, 0], [0, 0, 1]));
+        assert!(!allows([9, 9, 0], [9, 9, 1]));
+        assert!(!allows([9, 0, 0], [8, 0, 1]));
     }
 }
