@@ -2,7 +2,7 @@
 //! can read it from a table of activities.
 
 use super::count::Count;
-use super::facts::{OTHER, SEVERAL};
+use super::several::{OTHER, SEVERAL};
 use crate::model::{Axis, Measure, table};
 
 /// A table of activities, with all that were joined; unset where nothing is known.

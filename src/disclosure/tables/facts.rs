@@ -5,16 +5,12 @@ use std::collections::BTreeSet;
 
 use super::count::Count;
 use super::layout::{Body, Layout, VISITS};
+use super::several::{beside_several, between_places, elsewhere, is_several};
 use crate::disclosure::{Form, Row};
 use crate::model::{Measure, table};
 
 /// Above this many activities, that each person attends each at most once says nothing.
 const MANY_ACTIVITIES: u32 = 10_000;
-
-/// Where what is in more than one place stands.
-pub(super) const SEVERAL: &str = "several";
-/// Where what is in no place of the list stands, together.
-pub(super) const OTHER: &str = "other";
 
 /// A row, and what it follows from.
 #[derive(Clone, Debug)]
@@ -32,8 +28,7 @@ pub(crate) enum From {
     Nothing,
     /// Who completed, or was one of the persons, attended.
     Attended(Measure),
-    /// And did so there, where every head is known well enough: a person of two countries stands
-    /// in neither.
+    /// And did so there, or elsewhere, where every head is known well enough.
     AttendedThere,
     /// Nobody attends one activity twice.
     Once,
@@ -129,54 +124,6 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
     forms.collect()
 }
 
-/// Returns the atoms of persons who were in several places: these attended in each, and stand in
-/// none of them.
-fn between_places<'s>(layout: &Layout, counts: impl Iterator<Item = &'s Count>) -> BTreeSet<usize> {
-    let people = counts.filter(|count| count.measure == Measure::People);
-    let cells = people.flat_map(|count| {
-        let several = (0..count.cells()).filter(|cell| is_several(count, *cell));
-        several.filter_map(|cell| layout.cell(count, cell))
-    });
-    let atoms = cells.flat_map(|form| form.terms().map(|(atom, _)| atom).collect::<Vec<_>>());
-    atoms.collect()
-}
-
-/// Returns what follows of persons who were in several places along the only axis of a table: each
-/// attended outside of any one place, and twice, unless it was at what itself stands in several.
-fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
-    let [axis] = count.axes.as_slice() else {
-        return Vec::new();
-    };
-    let several = axis.codes.iter().position(|code| code == SEVERAL);
-    let Some(several) = several.filter(|_| count.measure == Measure::People) else {
-        return Vec::new();
-    };
-    let attended = Count {
-        measure: Measure::Attendances,
-        ..count.clone()
-    };
-    let cells =
-        (0..count.cells()).map(|cell| layout.cell(&attended, cell).zip(layout.cell(count, cell)));
-    let Some(cells) = cells.collect::<Option<Vec<(Form, Form)>>>() else {
-        return Vec::new();
-    };
-    let over = |(attended, people): &(Form, Form)| attended.minus(people);
-    let all = cells
-        .iter()
-        .map(over)
-        .fold(Form::default(), |sum, over| sum.plus(&over));
-    let (at_several, in_several) = &cells[several];
-    let mut rows = vec![all.plus(at_several).minus(in_several)];
-    let named = cells.iter().zip(&axis.codes);
-    let named = named.filter(|(_, code)| *code != SEVERAL && *code != OTHER);
-    rows.extend(named.map(|(cell, _)| all.minus(&over(cell))));
-    rows
-}
-
-fn is_several(count: &Count, cell: usize) -> bool {
-    table::codes_at(&count.axes, cell).contains(&SEVERAL)
-}
-
 /// Returns that attendances are at most as many as persons times activities, wherever a table
 /// tells how many of these there were: in each of its cells, and in each sum of them.
 fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
@@ -220,13 +167,6 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
         rooms.extend(all.into_iter().enumerate().filter_map(room));
     }
     rooms
-}
-
-/// Returns where those stand who were in a cell's place and in others along an axis.
-fn beside_several(count: &Count, cell: usize, axis: usize) -> Option<usize> {
-    let mut codes = table::codes_at(&count.axes, cell);
-    codes[axis] = SEVERAL;
-    table::index_of(&count.axes, &codes)
 }
 
 /// Returns a table with some of another's axes, which these are, and which of its cells each of the
@@ -291,9 +231,8 @@ mod tests {
     use crate::charter::policy::Of;
     use crate::model::{Axis, Dimension};
 
-    #[test]
-    fn persons_of_several_countries_stand_where_nothing_took_place() {
-        let count = |measure| Count {
+    fn attendances_and_people() -> ([Count; 2], Layout) {
+        let counts = [Measure::Attendances, Measure::People].map(|measure| Count {
             measure,
             signers: Of::Organisations,
             axes: vec![Axis {
@@ -301,9 +240,14 @@ mod tests {
                 codes: ["TH", "VN", "several"].map(str::to_owned).to_vec(),
             }],
             period: "2018".parse().expect("a year"),
-        };
-        let counts = [Measure::Attendances, Measure::People].map(count);
+        });
         let layout = Layout::of(counts.iter()).expect("they fit");
+        (counts, layout)
+    }
+
+    #[test]
+    fn persons_of_several_countries_stand_where_nothing_took_place() {
+        let (counts, layout) = attendances_and_people();
         let [attendances, people] = &counts;
         for (of_several, is_none) in [(Some(2), false), (Some(0), true)] {
             let most = [
@@ -325,18 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn no_fact_forbids_persons_who_were_in_two_places_or_in_none_twice() {
-        let count = |measure| Count {
-            measure,
-            signers: Of::Organisations,
-            axes: vec![Axis {
-                dimension: Dimension::Country,
-                codes: ["TH", "VN", "several"].map(str::to_owned).to_vec(),
-            }],
-            period: "2018".parse().expect("a year"),
-        };
-        let counts = [Measure::Attendances, Measure::People].map(count);
-        let layout = Layout::of(counts.iter()).expect("they fit");
+    fn who_was_in_several_places_attended_in_each_of_them() {
+        let (counts, layout) = attendances_and_people();
         let most = [
             (&counts[0], [Some(1), Some(1), Some(0)]),
             (&counts[1], [Some(1), Some(1), Some(2)]),

@@ -4,6 +4,7 @@
 //! - `behind`: how many activities everybody can read to stand behind its cells.
 //! - `codes`: the finest codes under all splits by one dimension.
 //! - `layout`: which atoms there are, and which of them a cell sums.
+//! - `several`: what holds of persons who were in several places.
 //! - `facts`: what binds atoms whatever is published.
 //! - `changes`: how little something differs from what is known of it at another time.
 //! - `sensitive`: which sums nobody may bound tightly.
@@ -37,6 +38,7 @@ mod layout;
 mod outside;
 mod protect;
 mod sensitive;
+mod several;
 mod shown;
 mod states;
 mod sums;
