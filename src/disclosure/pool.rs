@@ -83,6 +83,8 @@ pub(super) struct Pool {
     proofs: Vec<Option<usize>>,
     /// Functionals inside a sum that is bounded itself.
     inside: Vec<bool>,
+    /// Functionals that are no secret where everybody can tell that they are nothing.
+    nothing: Vec<bool>,
 }
 
 impl Pool {
@@ -117,6 +119,7 @@ impl Pool {
             proofs: vec![None; runs.len() * functionals.len() * 2],
             runs,
             inside: Vec::new(),
+            nothing: Vec::new(),
         };
         for need in pool.needs() {
             pool.recheck(need);
@@ -124,9 +127,11 @@ impl Pool {
         Some(pool)
     }
 
-    /// Returns the same pool, asking less of insiders inside sums that are bounded themselves.
-    pub(super) fn inside(mut self, inside: &[bool]) -> Self {
+    /// Returns the same pool, asking less of insiders inside sums that are bounded themselves, and
+    /// nothing of them where what is nothing is no secret.
+    pub(super) fn inside(mut self, inside: &[bool], nothing: &[bool]) -> Self {
         self.inside = inside.to_vec();
+        self.nothing = nothing.to_vec();
         for need in self.needs() {
             self.recheck(need);
         }
@@ -216,6 +221,9 @@ impl Pool {
         if let Some(relaxed) = self.relaxed.get(&need) {
             return Some(*relaxed);
         }
+        if need.run > 0 && self.may_be_nothing(need) {
+            return None;
+        }
         let known = self.known(need.run);
         let is_known = |atom: &usize| known.contains(atom);
         if !known.is_empty() && functional.form.terms().all(|(atom, _)| is_known(&atom)) {
@@ -247,6 +255,11 @@ impl Pool {
             let times = form.coefficient(*atom);
             sum.saturating_add(times.saturating_mul(self.truth[*atom]))
         })
+    }
+
+    /// Returns whether a need is met by everybody knowing that its form is nothing.
+    pub(super) fn may_be_nothing(&self, need: Need) -> bool {
+        self.nothing.get(need.functional) == Some(&true)
     }
 
     /// Returns whether a bound is less than what a need asks for.

@@ -118,6 +118,7 @@ pub fn choose(
     let search = Search::new(solver, *limits);
     let mut plan = Plan::new(worlds, choices, tie_break, search)?;
     plan.protect_all(progress);
+    plan.settle_nothing();
     plan.show_again();
     Ok(plan.finish())
 }
@@ -217,7 +218,8 @@ impl<'a> Plan<'a> {
         let mut asked_for_many = false;
         self.take_over(world);
         for (at, need) in self.pools[world].needs().enumerate() {
-            if self.pools[world].is_proven(need) {
+            let pool = &self.pools[world];
+            if pool.is_proven(need) || pool.may_be_nothing(need) {
                 continue;
             }
             progress(at);
@@ -238,6 +240,52 @@ impl<'a> Plan<'a> {
             }
         }
         true
+    }
+
+    /// Hides more wherever a reader could tell that something that is nothing is little, and not
+    /// that it is nothing. What cannot be had of that is let go: it is no secret.
+    fn settle_nothing(&mut self) {
+        for world in 0..self.worlds.len() {
+            let pool = &self.pools[world];
+            let needs: Vec<Need> = pool
+                .needs()
+                .filter(|need| pool.may_be_nothing(*need))
+                .collect();
+            let mut shown = None;
+            let mut before = Vec::new();
+            while before != self.hidden {
+                before.clone_from(&self.hidden);
+                for need in &needs {
+                    if !self.is_settled(world, *need, &mut shown) {
+                        // Trouble in telling it apart keeps nothing back.
+                        let _ = self.meet(world, *need, &mut shown);
+                    }
+                }
+            }
+            let open = needs
+                .into_iter()
+                .filter(|need| !self.pools[world].is_proven(*need));
+            for need in open.collect::<Vec<_>>() {
+                self.pools[world].relax(need, 0);
+            }
+        }
+    }
+
+    /// Returns whether a form that is nothing can look as large as is asked for, or can be told to
+    /// be nothing.
+    fn is_settled(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> bool {
+        if self.pools[world].is_proven(need) {
+            return true;
+        }
+        let shown = self.shown(world, need, shown);
+        let pool = &self.pools[world];
+        match self.search.table(&shown.model, &shown.base, pool, need) {
+            Ok(step) => {
+                self.pools[world].add(step);
+                true
+            }
+            Err(_) => self.search.extreme(pool, need, &shown.model) == Ok(0),
+        }
     }
 
     /// Finds a table for a need: as it is asked for, as far as it was not given away before, and
@@ -261,8 +309,23 @@ impl<'a> Plan<'a> {
     /// Finds a table among those that what is shown admits, and otherwise hides what is cheapest
     /// to hide for it.
     fn find(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> Result<(), Failure> {
-        // The program is built anew for each reader, and whenever something more was hidden.
-        let shown = match shown.take() {
+        let shown = self.shown(world, need, shown);
+        let table = self
+            .search
+            .table(&shown.model, &shown.base, &self.pools[world], need);
+        match table {
+            Err(Failure::Infeasible) if self.is_any_shown(world) => self.hide(world, need),
+            table => {
+                self.pools[world].add(table?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns what the reader of a need knows under what is hidden so far. The program is built
+    /// anew for each reader, and whenever something more was hidden.
+    fn shown<'s>(&self, world: usize, need: Need, shown: &'s mut Option<Shown>) -> &'s Shown {
+        match shown.take() {
             Some(now) if now.run == need.run && now.hidden == self.hidden => shown.insert(now),
             _ => {
                 let model = self.model(world, &self.hidden);
@@ -272,16 +335,6 @@ impl<'a> Plan<'a> {
                     base: self.base(&model, world, need.run),
                     model,
                 })
-            }
-        };
-        let table = self
-            .search
-            .table(&shown.model, &shown.base, &self.pools[world], need);
-        match table {
-            Err(Failure::Infeasible) if self.is_any_shown(world) => self.hide(world, need),
-            table => {
-                self.pools[world].add(table?);
-                Ok(())
             }
         }
     }

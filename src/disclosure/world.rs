@@ -26,6 +26,9 @@ pub struct World {
     /// For each functional, whether what is said of hidden cells may take from the most it can
     /// be; none where empty.
     pub yielding: Vec<bool>,
+    /// For each functional, whether it is no secret where everybody can tell that it is nothing, as
+    /// it is; it is asked of nobody but readers who know the model alone. None where empty.
+    pub nothing: Vec<bool>,
     /// What was given away before.
     pub given: Given,
 }
@@ -39,7 +42,8 @@ impl World {
     /// Returns everything that is to be proven, as far as it is known not to have been given away.
     pub(super) fn pool(&self) -> Result<Pool, Trouble> {
         let pool = Pool::new(&self.truth, &self.functionals, &self.insiders);
-        let mut pool = pool.ok_or(Trouble::Misfit)?.inside(&self.inside);
+        let pool = pool.ok_or(Trouble::Misfit)?;
+        let mut pool = pool.inside(&self.inside, &self.nothing);
         for (insider, atoms) in self.insiders.iter().enumerate() {
             let own = |atom: &usize| Row::exactly(Form::atom(*atom), self.truth[*atom]);
             let mut rows = self.model.rows.clone();

@@ -145,13 +145,19 @@ fn said_of(table: &Table, series: Series, policy: &Policy, state: &State) -> Opt
             personal.then_some(of)?
         }
     };
+    let count = Count {
+        measure: table.measure,
+        signers,
+        axes: table.axes.clone(),
+        period: series.period,
+    };
+    let was = state.sheet(&count).map(|sheet| {
+        let values = sheet.tallies.iter().map(|tally| tally.value.unwrap_or(0));
+        values.collect()
+    });
     Some(Said {
-        count: Count {
-            measure: table.measure,
-            signers,
-            axes: table.axes.clone(),
-            period: series.period,
-        },
+        was: was.unwrap_or_default(),
         cells: table.cells.clone(),
+        count,
     })
 }

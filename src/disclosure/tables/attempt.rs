@@ -4,13 +4,15 @@
 use sha2::{Digest, Sha256};
 
 use super::choice::{Candidate, Choices};
+use super::outside::whole_bounds;
 use super::protect::Plan;
 use super::sensitive::Search;
 use super::states::{Stated, States};
 use super::why::{Reason, Why};
 use super::world::World;
 use crate::disclosure::{
-    self as engine, Choice, Chosen, Form, Model, Proof, Row, bounds, choose, model_of,
+    self as engine, Choice, Chosen, Form, Model, Proof, Row, Trouble, Unproven, bounds, choose,
+    model_of,
 };
 use crate::model::Figure;
 
@@ -49,7 +51,10 @@ impl Plan<'_> {
             case.solver,
             progress,
         )?;
-        if let Some(unproven) = chosen.unproven.first() {
+        // Where too much is said of hidden totals nothing further was tried.
+        let is_said = |unproven: &&Unproven| unproven.why == Trouble::SaidTooMuch;
+        let unproven = chosen.unproven.iter();
+        if let Some(unproven) = unproven.clone().find(is_said).or(chosen.unproven.first()) {
             return Err(unproven.why.clone().into());
         }
         let mut figures = self.figures(asked[0], &choices, &chosen.hidden)?;

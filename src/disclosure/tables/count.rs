@@ -101,6 +101,26 @@ impl State {
 }
 
 impl State {
+    /// Returns whether every table of it that something was said of is now as it was then. What a
+    /// reader can find out of such a state is found out of the present one.
+    pub(super) fn is_still_so(&self, now: &Self, said: &[Said]) -> bool {
+        let was_said = |sheet: &&Sheet| {
+            let values = || sheet.tallies.iter().map(|tally| tally.value.unwrap_or(0));
+            let is_of = |said: &Said| {
+                values()
+                    .enumerate()
+                    .all(|(at, value)| said.is_of(at, value))
+            };
+            let mut said = said.iter().filter(|said| said.count == sheet.count);
+            said.any(is_of)
+        };
+        let mut sheets = self.sheets.iter().filter(was_said);
+        sheets.all(|sheet| {
+            let now = now.sheet(&sheet.count);
+            now.is_some_and(|now| now.tallies == sheet.tallies)
+        })
+    }
+
     /// Returns whether somebody may stand behind a table that this state does not have.
     pub(super) fn is_about(&self, count: &Count) -> bool {
         let is_somebody = |tally: &Tally| tally.value != Some(0) || tally.uncounted > 0;
@@ -182,4 +202,24 @@ pub struct Said {
     pub count: Count,
     /// What was said of it.
     pub cells: Vec<Cell>,
+    /// What each cell truly was when that was said, as far as that is remembered; nothing
+    /// where it is read from outside.
+    pub was: Vec<i64>,
+}
+
+impl Said {
+    /// Returns what everybody can read of it.
+    #[must_use]
+    pub fn read_from_outside(&self) -> Self {
+        Self {
+            was: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns whether a cell with this value is what this was said of. Where that is not
+    /// remembered, it may be.
+    pub fn is_of(&self, cell: usize, value: i64) -> bool {
+        self.was.get(cell).is_none_or(|was| *was == value)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::facts::{From, facts};
+use super::facts::{Fact, From, facts};
 use super::layout::{Layout, Tangle};
 use super::shown::Shown;
 use super::world::statements;
@@ -26,6 +26,9 @@ pub struct Known {
 pub struct Outside {
     layout: Layout,
     facts: Vec<Row>,
+    /// Those facts, and others that hold where records are right: nothing is concluded from these,
+    /// but what follows from them is no fault of what was published.
+    public: Vec<Row>,
     statements: Vec<Row>,
     /// Sums that were said outright.
     said: HashMap<Form, i64>,
@@ -44,15 +47,18 @@ impl Outside {
             .iter()
             .map(|shown| (&shown.said.count, shown.activities.as_slice()));
         let counted = all_counted(tables);
-        let facts = facts(&layout, counts)
-            .into_iter()
-            .filter(|fact| match fact.from {
-                From::Agreement | From::Nothing | From::Part => true,
-                From::Attended(_) => counted,
-                From::AttendedThere | From::Once => false,
-            });
-        let unknown = tables.iter().flat_map(|shown| unknown(&layout, shown));
-        let facts = facts.map(|fact| fact.row).chain(unknown).collect();
+        let all = facts(&layout, counts);
+        let is_certain = |fact: &&Fact| match fact.from {
+            From::Agreement | From::Nothing | From::Part => true,
+            From::Attended(_) => counted,
+            From::AttendedThere | From::Once => false,
+        };
+        let unknown = || tables.iter().flat_map(|shown| unknown(&layout, shown));
+        let rows = |kept: &dyn Fn(&&Fact) -> bool| {
+            let rows = all.iter().filter(kept).map(|fact| fact.row.clone());
+            rows.chain(unknown()).collect()
+        };
+        let (facts, public) = (rows(&is_certain), rows(&|_| true));
         let said = tables.iter().map(|shown| &shown.said);
         let statements: Vec<Row> = said.flat_map(|said| statements(&layout, said)).collect();
         let outright = statements.iter().filter(|row| row.lower == row.upper);
@@ -60,8 +66,9 @@ impl Outside {
             .filter_map(|row| Some((row.form.clone(), row.lower?)))
             .collect();
         Ok(Self {
-            layout,
             facts,
+            public,
+            layout,
             statements,
             said,
         })
@@ -126,7 +133,8 @@ impl Outside {
         whole_bounds(&self.model(), forms, limits, solver)
     }
 
-    /// As [`Outside::whole_bounds`], without anything that was said of persons.
+    /// As [`Outside::whole_bounds`], from everything everybody knows, and without anything that was
+    /// said of persons.
     ///
     /// # Errors
     /// As [`Outside::bounds`].
@@ -138,9 +146,32 @@ impl Outside {
     ) -> Result<Vec<Known>, Trouble> {
         let model = Model {
             atoms: self.layout.atoms(),
-            rows: self.facts.clone(),
+            rows: self.public.clone(),
         };
         whole_bounds(&model, forms, limits, solver)
+    }
+
+    /// Returns which sums are nothing in the light of everything everybody knows and all that was
+    /// said.
+    ///
+    /// # Errors
+    /// When the solver fails.
+    pub fn are_nothing(
+        &self,
+        forms: &[Form],
+        limits: &Limits,
+        solver: &dyn Solver,
+    ) -> Result<Vec<bool>, Trouble> {
+        let rows = self.public.iter().chain(&self.statements);
+        let model = Model {
+            atoms: self.layout.atoms(),
+            rows: rows.cloned().collect(),
+        };
+        match whole_bounds(&model, forms, limits, solver) {
+            Ok(known) => Ok(known.iter().map(|known| known.upper == Some(0)).collect()),
+            Err(Trouble::Contradiction) => Ok(vec![false; forms.len()]),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     fn model(&self) -> Model {

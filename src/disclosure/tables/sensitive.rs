@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::{Moved, Then};
 use super::count::{Count, Said, Sheet, State};
-use super::layout::Layout;
+use super::layout::{Layout, VISITS};
 use super::why::Why;
 use crate::charter::policy::Floor;
 use crate::disclosure::{Form, Functional};
@@ -248,37 +248,50 @@ impl Search<'_> {
 
     /// Finds where persons or completions differ little from attendances.
     fn beside(&self, at: usize, sheet: &Sheet, found: &mut Found) {
-        if !matches!(sheet.count.measure, Measure::People | Measure::Completions) {
-            return;
+        let few = 1..i64::from(self.floor.min_cell);
+        for sensitive in self.rests_beside(at, sheet, |rest| few.contains(&rest)) {
+            found.add(sensitive);
         }
-        let k = i64::from(self.floor.min_cell);
+    }
+
+    /// Returns where they do not differ at all. That is no secret where everybody can tell; but
+    /// whoever can tell that it is little must find much possible, since little it might be.
+    pub(super) fn nothing_beside(&self) -> Vec<Sensitive> {
+        let sheets = self.sheets.iter().enumerate();
+        sheets
+            .flat_map(|(at, sheet)| self.rests_beside(at, sheet, |rest| rest == 0))
+            .collect()
+    }
+
+    /// Returns what attendances have more than persons or completions, cell by cell.
+    fn rests_beside(
+        &self,
+        at: usize,
+        sheet: &Sheet,
+        is_meant: impl Fn(i64) -> bool,
+    ) -> Vec<Sensitive> {
+        if !matches!(sheet.count.measure, Measure::People | Measure::Completions) {
+            return Vec::new();
+        }
         let attended = Count {
             measure: Measure::Attendances,
             ..sheet.count.clone()
         };
         let Some(beside) = self.sheet(&attended) else {
-            return;
+            return Vec::new();
         };
         let limit = self.limit(&attended);
-        for (cell, (tally, all)) in sheet.tallies.iter().zip(&beside.tallies).enumerate() {
-            if tally.value.is_none() || all.value.is_none() {
-                continue;
-            }
-            let forms = self
-                .layout
-                .cell(&attended, cell)
-                .zip(self.layout.cell(&sheet.count, cell));
-            let Some(rest) = forms.map(|(all, some)| all.minus(&some)) else {
-                continue;
-            };
-            if rest
-                .value(self.truth)
-                .is_some_and(|rest| (1..k).contains(&rest))
-            {
-                let why = Why::Beside(Measure::Attendances);
-                found.add(self.sensitive(self.apart(rest, limit), (at, cell), why, limit));
-            }
-        }
+        let tallies = sheet.tallies.iter().zip(&beside.tallies).enumerate();
+        let counted =
+            tallies.filter(|(_, (some, all))| some.value.is_some() && all.value.is_some());
+        let rest = |(cell, _)| {
+            let all = self.layout.cell(&attended, cell)?;
+            let rest = all.minus(&self.layout.cell(&sheet.count, cell)?);
+            let why = Why::Beside(Measure::Attendances);
+            is_meant(rest.value(self.truth)?)
+                .then(|| self.sensitive(self.apart(rest, limit), (at, cell), why, limit))
+        };
+        counted.filter_map(rest).collect()
     }
 
     /// Finds where little is left of a period when a part of it is taken away. That there is
@@ -424,5 +437,36 @@ pub(super) fn alone(layout: &Layout, state: &State) -> Vec<Vec<usize>> {
             .filter(|(_, one)| *one)
             .map(|(atoms, _)| atoms),
     );
+    alone.extend(
+        state
+            .sheets
+            .iter()
+            .flat_map(|sheet| alone_in(layout, sheet)),
+    );
     alone.into_iter().collect()
+}
+
+/// Returns the atoms that whoever is alone in a cell knows: who is alone in a year is alone, or
+/// away, in each part of it.
+fn alone_in<'l>(layout: &'l Layout, sheet: &'l Sheet) -> impl Iterator<Item = Vec<usize>> + 'l {
+    let is_one = |tally: &Tally| tally.contributors == 1 && tally.value.is_some_and(|v| v > 0);
+    let is_of_visits = VISITS.contains(&sheet.count.measure);
+    let cells = sheet.tallies.iter().enumerate();
+    let ones = cells.filter(move |(_, tally)| is_of_visits && is_one(tally));
+    ones.map(move |(cell, _)| {
+        let period = sheet.count.period;
+        let parts = layout.bodies().iter().filter_map(move |body| {
+            let like = Count {
+                measure: body.measure,
+                period: body.only.unwrap_or(period),
+                ..sheet.count.clone()
+            };
+            let is_there = VISITS.contains(&body.measure) && period.covers(like.period);
+            is_there.then(|| layout.cell(&like, cell)).flatten()
+        });
+        let atoms: BTreeSet<usize> = parts
+            .flat_map(|form| form.terms().map(|(atom, _)| atom).collect::<Vec<_>>())
+            .collect();
+        atoms.into_iter().collect()
+    })
 }

@@ -68,6 +68,7 @@ impl Shown {
             said: Said {
                 count,
                 cells: table.cells.iter().map(plausible).collect(),
+                was: Vec::new(),
             },
             floor: floor.clone(),
         }

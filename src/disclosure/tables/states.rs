@@ -3,7 +3,9 @@
 
 use super::changes::small_changes;
 use super::choice::Candidate;
+use super::count::State;
 use super::protect::Case;
+use super::sensitive::Sensitive;
 use super::why::Reason;
 use super::world::World;
 use crate::disclosure::{self as engine, Functional, Model};
@@ -27,7 +29,8 @@ impl<'a> States<'a> {
     pub(super) fn of(case: &Case<'a>) -> Result<Self, Reason> {
         let shown = (case.fresh, case.said);
         let mut worlds = vec![World::of(case.now, shown, case.floor, true)?];
-        for state in case.past {
+        let is_other = |state: &&State| !state.is_still_so(case.now, case.said);
+        for state in case.past.iter().filter(is_other) {
             worlds.push(World::of(state, shown, case.floor, false)?);
         }
         let k = i64::from(case.floor.min_cell);
@@ -73,24 +76,24 @@ impl<'a> States<'a> {
 }
 
 fn asked(world: &World<'_>, k: i64) -> engine::World {
-    let sensitive = &world.sensitive;
+    let asked = || world.sensitive.iter().chain(&world.nothing);
     // Of differences inside a small total nothing more is asked than that they may be nothing.
-    let is_yielding = |Functional { form, at_least, .. }: &Functional| {
-        *at_least < k && form.terms().any(|(_, times)| times < 0)
+    let is_yielding = |one: &Sensitive| {
+        let Functional { form, at_least, .. } = &one.functional;
+        one.inside && *at_least < k && form.terms().any(|(_, times)| times < 0)
     };
+    let open = world.sensitive.iter().map(|_| false);
     engine::World {
         model: Model {
             atoms: world.truth.len(),
             rows: world.rows.clone(),
         },
         truth: world.truth.clone(),
-        functionals: sensitive.iter().map(|one| one.functional.clone()).collect(),
+        functionals: asked().map(|one| one.functional.clone()).collect(),
         insiders: world.alone.clone(),
-        inside: sensitive.iter().map(|one| one.inside).collect(),
-        yielding: sensitive
-            .iter()
-            .map(|one| is_yielding(&one.functional))
-            .collect(),
+        inside: asked().map(|one| one.inside).collect(),
+        yielding: asked().map(is_yielding).collect(),
+        nothing: open.chain(world.nothing.iter().map(|_| true)).collect(),
         ..engine::World::default()
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct World<'a> {
     /// Facts, and what was said and is true here.
     pub(crate) rows: Vec<Row>,
     pub(crate) sensitive: Vec<Sensitive>,
+    /// What is nothing now: no secret where everybody can tell, and else as wide as little would be.
+    pub(super) nothing: Vec<Sensitive>,
     /// What lies little outside of what was said of it.
     pub(super) moved: Vec<Moved>,
     /// Atoms that one person alone knows, a list per person.
@@ -79,6 +81,11 @@ impl<'a> World<'a> {
             Some(Sensitive { functional, ..one })
         });
         let sensitive = sensitive.collect();
+        let nothing = if now {
+            search.nothing_beside()
+        } else {
+            Vec::new()
+        };
         let alone = alone_near(&layout, state, &sheets);
         Ok(Self {
             sheets,
@@ -86,6 +93,7 @@ impl<'a> World<'a> {
             truth,
             rows,
             sensitive,
+            nothing,
             moved,
             alone,
         })

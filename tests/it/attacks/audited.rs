@@ -27,7 +27,7 @@ fn published(mut member: Member, steps: &[(&str, Vec<Visit>)]) -> Vec<Vintage> {
                 .expect("a sheet")
                 .activities
                 .clone(),
-            said: said.clone(),
+            said: said.read_from_outside(),
             floor: member.floor.clone(),
         });
         vintages.push(Vintage {

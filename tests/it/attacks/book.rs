@@ -246,9 +246,11 @@ impl Member {
         let mut shown = Vec::new();
         for (count, verdict) in fresh.into_iter().zip(protected.verdicts) {
             shown.push(figures(&verdict.cells));
+            let tallies = tally(&self.visits, &count);
             self.said.push(Said {
                 count,
                 cells: verdict.cells,
+                was: tallies.iter().filter_map(|tally| tally.value).collect(),
             });
         }
         self.past.push(state);

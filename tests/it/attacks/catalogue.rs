@@ -64,6 +64,7 @@ pub(super) fn threshold(member: &Member) -> Vec<Said> {
     let said = |count: &Count| Said {
         count: count.clone(),
         cells: cells(count),
+        was: Vec::new(),
     };
     member.plan.iter().map(said).collect()
 }
@@ -422,6 +423,7 @@ fn a24_a_solver_that_fails_publishes_nothing() {
                 .map(|(count, verdict)| Said {
                     count,
                     cells: verdict.cells,
+                    was: Vec::new(),
                 })
                 .collect();
             let moment = moment(&member);

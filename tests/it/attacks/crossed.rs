@@ -104,7 +104,7 @@ fn disclosed(member: &Member, said: &[Said]) -> Vec<Conclusion> {
             .expect("a sheet")
             .activities
             .clone(),
-        said: said.clone(),
+        said: said.read_from_outside(),
         floor: member.floor.clone(),
     });
     let vintage = Vintage {
@@ -309,6 +309,7 @@ fn a14_integrality() {
         Said {
             count: sheet.count.clone(),
             cells: cells.collect(),
+            was: Vec::new(),
         }
     };
     let state = counts.member(5, &two_way).state(period("2018"));

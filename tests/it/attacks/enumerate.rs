@@ -93,6 +93,8 @@ pub(crate) struct Attacker<'a> {
     puzzle: Ready,
     rows: usize,
     truth: Vec<i64>,
+    /// What each statement was truly about.
+    told: Vec<(Count, Vec<i64>)>,
 }
 
 impl<'a> Attacker<'a> {
@@ -134,6 +136,10 @@ impl<'a> Attacker<'a> {
             puzzle: Puzzle::default().ready(),
             rows: 0,
             truth: Vec::new(),
+            told: said
+                .iter()
+                .map(|said| (said.count.clone(), said.was.clone()))
+                .collect(),
         };
         attacker.lay(&tables);
         attacker.truth = attacker.numbers(&moment.visits);
@@ -623,6 +629,23 @@ impl<'a> Attacker<'a> {
             }
         }
         secrets
+    }
+
+    /// Returns whether every table that was told of as it is here is so at a later moment, too:
+    /// then it is that one readers find out about.
+    pub(crate) fn is_still_so(&self, later: &Self) -> bool {
+        let behind = |of: &Self, count: &Count| {
+            let visits = &of.moment.visits;
+            tallies(visits, count.measure, count.axes.clone(), count.period)
+        };
+        let was_told = |count: &&Count| {
+            let here = behind(self, count).into_iter();
+            let here: Vec<i64> = here.map(|(value, _)| value).collect();
+            let mut told = self.told.iter();
+            told.any(|(other, was)| other == *count && *was == here)
+        };
+        let mut told = self.moment.plan.iter().filter(was_told);
+        told.all(|count| behind(self, count) == behind(later, count))
     }
 
     /// Finds cells of another table, or another period, from which one differs by little.

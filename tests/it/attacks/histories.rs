@@ -421,14 +421,17 @@ impl Play {
                 news.push(at);
             }
         }
-        for at in &news {
+        let last = attackers.len() - 1;
+        let is_still_so =
+            |at: usize, later: usize| at != later && attackers[at].is_still_so(&attackers[later]);
+        for at in news.iter().filter(|at| !is_still_so(**at, last)) {
             if let Some(leak) = attackers[*at].leaks().first() {
                 return Err(format!("in state {at}: {leak}"));
             }
         }
-        let last = attackers.len() - 1;
         let pairs = (0..=last).flat_map(|then| (then + 1..=last).map(move |now| (then, now)));
-        for (then, now) in pairs.filter(|(then, now)| news.contains(then) || news.contains(now)) {
+        let pairs = pairs.filter(|(then, now)| news.contains(then) || news.contains(now));
+        for (then, now) in pairs.filter(|(then, now)| !is_still_so(*then, *now)) {
             // Of then a reader knows what had been said before now.
             let said = &member.said[..member.moments[now].said_before];
             let until = Attacker::after(&member.moments[then], &[], said, before);

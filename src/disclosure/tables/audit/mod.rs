@@ -120,13 +120,19 @@ impl<'a> Attack<'a> {
         let suspects = sums.iter().zip(&told).filter(|(_, told)| **told);
         let suspects: Vec<Form> = suspects.map(|(sum, _)| sum.form.clone()).collect();
         let by_facts = outside.bounds_by_facts(&suspects, self.limits, self.solver)?;
-        let mut by_facts = by_facts.into_iter();
+        // That whoever attended also completed, or came once, tells of nobody in particular.
+        let nothing = outside.are_nothing(&suspects, self.limits, self.solver)?;
+        let mut public = by_facts.into_iter().zip(nothing);
         let leaf = self.newest_leaf(pieces);
         for (sum, told) in sums.into_iter().zip(told) {
             let known = of(&sum.form);
             // What everybody reads from the tables of activities is no disclosure.
-            let public = told.then(|| by_facts.next()).flatten();
-            let disclosed = told && !public.is_some_and(|public| known.says_no_more_than(public));
+            let public = told.then(|| public.next()).flatten();
+            let disclosed = told
+                && !public.is_some_and(|(public, is_nothing)| {
+                    known.says_no_more_than(public)
+                        || (is_nothing && sum.about.what == What::Beside)
+                });
             if let Some((table, cell)) = sum.cell {
                 self.keep(pieces[table], cell, known);
             }

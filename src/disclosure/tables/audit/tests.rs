@@ -90,6 +90,7 @@ impl Log {
             said: Said {
                 count,
                 cells: figures.iter().map(cell).collect(),
+                was: Vec::new(),
             },
             activities,
             floor: self.floor.clone(),
