@@ -109,17 +109,19 @@ impl<'a> Attacker<'a> {
         said: &[Said],
         before: usize,
     ) -> Self {
-        let said: Vec<&Said> = said.iter().collect();
+        let (early, late) = said.split_at(before.min(said.len()));
+        let (early, late) = (about(moment, said, early), about(moment, said, late));
+        let said = || early.iter().chain(&late).copied();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
         // A table that is kept back whole says nothing, not even how it is split.
-        let is_shown = |said: &&&Said| said.cells.iter().any(|c| c.figure != Figure::Absent);
-        for said in said.iter().filter(is_shown) {
+        let is_shown = |said: &&Said| said.cells.iter().any(|c| c.figure != Figure::Absent);
+        for said in said().filter(is_shown) {
             if !tables.contains(&&said.count) {
                 tables.push(&said.count);
             }
         }
         let is_touched = |count: &&Count| {
-            let mut periods = said.iter().map(|said| said.count.period);
+            let mut periods = said().map(|said| said.count.period);
             periods.any(|period| period.covers(count.period))
         };
         let mut attacker = Self {
@@ -151,7 +153,6 @@ impl<'a> Attacker<'a> {
                 puzzle.add(sum, 0, 0);
             }
         }
-        let (early, late) = said.split_at(before.min(said.len()));
         attacker.take(early.iter().copied(), &mut puzzle);
         let mut before = puzzle.clone();
         let floors = later.iter().chain([moment]).map(|then| then.floor.min_cell);
@@ -160,7 +161,7 @@ impl<'a> Attacker<'a> {
         }
         attacker.before = Given::of(&before);
         if !moment.floor.hide_existence {
-            attacker.take(only_zeros(late).iter(), &mut before);
+            attacker.take(only_zeros(&late).iter(), &mut before);
         }
         attacker.before_inside = Given::of(&before);
         attacker.take(late.iter().copied(), &mut puzzle);
@@ -724,6 +725,25 @@ fn tallies(visits: &[Visit], measure: Measure, axes: Vec<Axis>, period: Period) 
     let tallies = tally(visits, &count);
     let known = |t: &counterfoil::model::Tally| (t.value.expect("all is known"), t.contributors);
     tallies.iter().map(known).collect()
+}
+
+/// Returns the statements that are about a moment, of some: those of a time that touches its tables
+/// or a table that was said about them. A table of another time says nothing of it, not even how
+/// anything is split.
+fn about<'s>(moment: &Moment, said: &[Said], some: &'s [Said]) -> Vec<&'s Said> {
+    let own = moment.plan.iter().map(|count| count.period);
+    let own: BTreeSet<Period> = own.collect();
+    let touches = |period: Period, near: &BTreeSet<Period>| {
+        let touch = |other: &Period| {
+            other.first_day() <= period.last_day() && period.first_day() <= other.last_day()
+        };
+        near.iter().any(touch)
+    };
+    let said = said.iter().map(|said| said.count.period);
+    let mut near: BTreeSet<Period> = said.filter(|period| touches(*period, &own)).collect();
+    near.extend(own);
+    let is_about = |said: &&Said| touches(said.count.period, &near);
+    some.iter().filter(is_about).collect()
 }
 
 /// Returns what some statements say of where nobody is.

@@ -554,12 +554,12 @@ fn no_history_gives_anybody_away() {
     );
 }
 
-/// Histories that once gave somebody away, by seed.
-const GAVE_AWAY: [(u64, u64); 2] = [(2612, 4747), (2613, 7753)];
+/// Histories that once gave somebody away, or seemed to, by seed.
+const ONCE_FAILED: [(u64, u64); 3] = [(2612, 4747), (2613, 7753), (2616, 5823)];
 
 #[test]
-fn what_once_gave_somebody_away_does_not_again() {
-    for (seed, nth) in GAVE_AWAY {
+fn what_once_failed_does_not_again() {
+    for (seed, nth) in ONCE_FAILED {
         let history = History::nth(seed, nth);
         assert_eq!(play(&history), Ok(()), "history {nth} of seed {seed}");
     }
