@@ -86,7 +86,7 @@ impl Visit {
 }
 
 /// Where those stand who were in more than one place, and what takes place in more than one.
-const SEVERAL: &str = "several";
+pub(crate) const SEVERAL: &str = "several";
 
 /// Returns a period's visits, each with where it stands in a table: who was in more than one
 /// country stands, as a person, in none of them.
@@ -107,6 +107,13 @@ fn standing(visits: &[Visit], count: &Count) -> Vec<(Visit, Visit)> {
         (visit.clone(), stands)
     };
     then.map(stands).collect()
+}
+
+/// Returns the visits of those who stand in a cell of a table.
+pub(crate) fn behind(visits: &[Visit], count: &Count, cell: usize) -> Vec<Visit> {
+    let there = standing(visits, count).into_iter();
+    let there = there.filter(|(_, stands)| stands.cell(&count.axes) == Some(cell));
+    there.map(|(visit, _)| visit).collect()
 }
 
 /// Counts a table.
