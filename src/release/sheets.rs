@@ -242,16 +242,20 @@ fn add(
 impl Personal {
     fn sheet(self, counted: &BTreeMap<Count, Vec<Tally>>) -> Sheet {
         let tallies = counted.get(&self.count).cloned().unwrap_or_default();
-        let activities = match &self.activities {
-            Some(activities) => activities.most(&self.count, counted),
-            None => vec![None; tallies.len()],
-        };
+        let behind = self
+            .activities
+            .as_ref()
+            .map(|tables| tables.counted(counted));
         Sheet {
             id: self.id,
-            count: self.count,
             attributes: self.attributes,
+            activities: match &behind {
+                Some(behind) => behind.most(&self.count),
+                None => vec![None; tallies.len()],
+            },
+            places: behind.map_or_else(Vec::new, |behind| behind.places(&self.count)),
+            count: self.count,
             tallies,
-            activities,
         }
     }
 }
@@ -280,19 +284,18 @@ impl Activities {
         Some(Self { own, joined })
     }
 
-    fn most(&self, count: &Count, counted: &BTreeMap<Count, Vec<Tally>>) -> Vec<Option<u32>> {
+    fn counted(&self, counted: &BTreeMap<Count, Vec<Tally>>) -> Behind<'_> {
         let of = |count: &Count, at: usize| {
             let value = counted.get(count)?.get(at)?.value?;
             u32::try_from(value).ok()
         };
-        let behind = Behind {
+        Behind {
             axes: &self.own.axes,
             cells: (0..self.own.cells()).map(|at| of(&self.own, at)).collect(),
             joined: match &self.joined {
                 Some(joined) => of(joined, 0),
                 None => Some(0),
             },
-        };
-        behind.most(count)
+        }
     }
 }

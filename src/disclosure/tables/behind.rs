@@ -2,7 +2,7 @@
 //! can read it from a table of activities.
 
 use super::count::Count;
-use super::several::{OTHER, SEVERAL};
+use super::several::{OTHER, SEVERAL, several_along};
 use crate::model::{Axis, Measure, table};
 
 /// A table of activities, with all that were joined; unset where nothing is known.
@@ -26,6 +26,16 @@ impl Behind<'_> {
             }
         };
         (0..count.cells()).map(most).collect()
+    }
+
+    /// Returns the most that took place in each cell of a table of persons, where that is not what
+    /// is behind it.
+    pub(crate) fn places(&self, count: &Count) -> Vec<Option<u32>> {
+        let mut several = (0..count.cells()).flat_map(|cell| several_along(count, cell));
+        match several.next().filter(|_| count.measure == Measure::People) {
+            Some(_) => self.most(&count.of(Measure::Attendances)),
+            None => Vec::new(),
+        }
     }
 
     /// Returns where a cell of a table stands along the axes of this one.
@@ -102,6 +112,28 @@ mod tests {
         assert_eq!(several([2, 0, 0, 0], 1), Some(3));
         assert_eq!(several([0, 0, 2, 0], 0), Some(2));
         assert_eq!(several([0, 0, 0, 1], 0), Some(1));
+    }
+
+    #[test]
+    fn of_persons_in_places_what_took_place_there_is_told_too() {
+        let axes = vec![Axis {
+            dimension: Dimension::Country,
+            codes: ["TH", OTHER, SEVERAL].map(str::to_owned).to_vec(),
+        }];
+        let behind = Behind {
+            axes: &axes,
+            cells: [2, 1, 0].map(Some).to_vec(),
+            joined: Some(1),
+        };
+        let people = Count {
+            measure: Measure::People,
+            signers: Of::Organisations,
+            axes: axes.clone(),
+            period: "2018".parse().expect("a year"),
+        };
+        assert_eq!(behind.places(&people), [Some(3), Some(2), Some(1)]);
+        assert!(behind.places(&people.of(Measure::Attendances)).is_empty());
+        assert!(behind.places(&people.split(Vec::new())).is_empty());
     }
 
     #[test]

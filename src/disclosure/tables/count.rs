@@ -48,6 +48,14 @@ impl Count {
             ..self.clone()
         }
     }
+
+    /// Returns the same of another measure.
+    pub(super) fn of(&self, measure: Measure) -> Self {
+        Self {
+            measure,
+            ..self.clone()
+        }
+    }
 }
 
 /// A table that counts persons, as it truly is.
@@ -63,6 +71,10 @@ pub struct Sheet {
     pub tallies: Vec<Tally>,
     /// Most activities that stand behind each cell, where everybody can read it from other tables.
     pub activities: Vec<Option<u32>>,
+    /// Of persons in places, also most that took place in each: those of several places came to
+    /// what took place elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Option<u32>>,
 }
 
 /// What records truly said at one time: every table about some periods, and the atoms under them.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::count::Count;
 use super::layout::{Body, Layout, VISITS};
-use super::several::{beside_several, between_places, elsewhere, is_several};
+use super::several::{beside_several, between_places, elsewhere, several_along};
 use crate::disclosure::{Form, Row};
 use crate::model::{Measure, table};
 
@@ -108,18 +108,12 @@ fn nothing_there(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Fo
         .filter(|(_, most)| **most == Some(0));
     let forms = empty.flat_map(|(cell, _)| {
         // Persons of several countries stand where nothing takes place.
-        let is_several = is_several(count, cell);
+        let is_several = several_along(count, cell).next().is_some();
         let is_people = count.measure == Measure::People;
         let stands =
             move |measure: &&Measure| !is_several || is_people == (**measure == Measure::People);
-        let forms = beside.iter().filter(stands).map(move |measure| {
-            let like = Count {
-                measure: *measure,
-                ..count.clone()
-            };
-            layout.cell(&like, cell)
-        });
-        forms.flatten()
+        let forms = beside.iter().filter(stands);
+        forms.filter_map(move |measure| layout.cell(&count.of(*measure), cell))
     });
     forms.collect()
 }
@@ -130,16 +124,13 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     if !VISITS.contains(&count.measure) {
         return Vec::new();
     }
-    let like = |measure| Count {
-        measure,
-        ..count.clone()
-    };
-    let (people, attended) = (like(Measure::People), like(Measure::Attendances));
-    let most_of = |(cell, most): (usize, &Option<u32>), kept: &[usize]| {
-        // How often persons of several countries came, only a table of persons can tell.
-        if count.measure != Measure::People && is_several(count, cell) {
-            return None;
-        }
+    let (people, attended) = (count.of(Measure::People), count.of(Measure::Attendances));
+    let most_of = |cell: usize, kept: &[usize]| {
+        // How often persons of several countries came, only a table of persons can tell; but what
+        // took place in several, only they came to.
+        let is_told = count.measure == Measure::People
+            || several_along(count, cell).all(|axis| kept.contains(&axis));
+        let most = most.get(cell).copied().flatten().filter(|_| is_told);
         let most = most.filter(|most| *most <= MANY_ACTIVITIES)?;
         let mut stand = BTreeSet::from([cell]);
         stand.extend(
@@ -157,10 +148,10 @@ fn once(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     for subset in 0u32..(1 << count.axes.len().min(8)) {
         let (margin, kept, cells) = margin(&attended, subset);
         let mut all = vec![Some(Form::default()); margin.cells()];
-        for (most, at) in most.iter().enumerate().zip(cells) {
+        for (cell, at) in cells.into_iter().enumerate() {
             all[at] = all[at]
                 .take()
-                .zip(most_of(most, &kept))
+                .zip(most_of(cell, &kept))
                 .map(|(all, most)| all.plus(&most));
         }
         let room = |(at, all): (usize, Option<Form>)| Some(all?.minus(&layout.cell(&margin, at)?));
@@ -231,13 +222,13 @@ mod tests {
     use crate::charter::policy::Of;
     use crate::model::{Axis, Dimension};
 
-    fn attendances_and_people() -> ([Count; 2], Layout) {
+    fn attendances_and_people(codes: [&str; 3]) -> ([Count; 2], Layout) {
         let counts = [Measure::Attendances, Measure::People].map(|measure| Count {
             measure,
             signers: Of::Organisations,
             axes: vec![Axis {
                 dimension: Dimension::Country,
-                codes: ["TH", "VN", "several"].map(str::to_owned).to_vec(),
+                codes: codes.map(str::to_owned).to_vec(),
             }],
             period: "2018".parse().expect("a year"),
         });
@@ -245,9 +236,31 @@ mod tests {
         (counts, layout)
     }
 
+    /// Returns whether facts allow so many attendances and persons along some codes, given the most
+    /// activities behind attendances there, and behind persons.
+    fn allows(
+        codes: [&str; 3],
+        most: [[Option<u32>; 3]; 2],
+        [attended, people]: [[i64; 3]; 2],
+    ) -> bool {
+        let (counts, layout) = attendances_and_people(codes);
+        let tables = counts.iter().zip(&most);
+        let facts = facts(&layout, tables.map(|(count, most)| (count, &most[..])));
+        let atom = |count: &Count, cell| {
+            let form = layout.cell(count, cell).expect("it is laid out");
+            form.terms().next().expect("it has an atom").0
+        };
+        let mut truth = vec![0; layout.atoms()];
+        for cell in 0..3 {
+            truth[atom(&counts[0], cell)] = attended[cell];
+            truth[atom(&counts[1], cell)] = people[cell];
+        }
+        facts.iter().all(|fact| fact.row.admits(&truth))
+    }
+
     #[test]
     fn persons_of_several_countries_stand_where_nothing_took_place() {
-        let (counts, layout) = attendances_and_people();
+        let (counts, layout) = attendances_and_people(["TH", "VN", "several"]);
         let [attendances, people] = &counts;
         for (of_several, is_none) in [(Some(2), false), (Some(0), true)] {
             let most = [
@@ -270,29 +283,22 @@ mod tests {
 
     #[test]
     fn who_was_in_several_places_attended_in_each_of_them() {
-        let (counts, layout) = attendances_and_people();
-        let most = [
-            (&counts[0], [Some(1), Some(1), Some(0)]),
-            (&counts[1], [Some(1), Some(1), Some(2)]),
-        ];
-        let tables = most.iter().map(|(count, most)| (*count, most.as_slice()));
-        let facts = facts(&layout, tables);
-        let atom = |count: &Count, cell| {
-            let form = layout.cell(count, cell).expect("it is laid out");
-            form.terms().next().expect("it has an atom").0
-        };
-        let allows = |attended: [i64; 3], people: [i64; 3]| {
-            let mut truth = vec![0; layout.atoms()];
-            for cell in 0..3 {
-                truth[atom(&counts[0], cell)] = attended[cell];
-                truth[atom(&counts[1], cell)] = people[cell];
-            }
-            facts.iter().all(|fact| fact.row.admits(&truth))
-        };
+        let most = [[Some(1), Some(1), Some(0)], [Some(1), Some(1), Some(2)]];
+        let allows = |attended, people| allows(["TH", "VN", "several"], most, [attended, people]);
         assert!(allows([9, 9, 0], [9, 9, 0]));
         assert!(allows([9, 9, 0], [8, 8, 1]));
         assert!(allows([1, 1, 0], [0, 0, 1]));
         assert!(!allows([9, 9, 0], [9, 9, 1]));
         assert!(!allows([9, 0, 0], [8, 0, 1]));
+    }
+
+    #[test]
+    fn what_took_place_in_several_places_is_for_persons_of_several() {
+        let codes = ["TH", "other", "several"];
+        let most = |there| [[Some(9), Some(9), there], [Some(9), Some(9), None]];
+        let allows = |there, people| allows(codes, most(there), [[9, 9, 4], people]);
+        assert!(allows(Some(4), [8, 8, 1]) && !allows(Some(3), [8, 8, 1]));
+        assert!(allows(Some(2), [8, 8, 2]) && !allows(Some(1), [8, 8, 2]));
+        assert!(allows(None, [8, 8, 1]));
     }
 }

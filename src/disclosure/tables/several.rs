@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::count::Count;
-use super::layout::Layout;
+use super::layout::{Layout, VISITS};
 use crate::disclosure::Form;
 use crate::model::{Measure, table};
 
@@ -18,10 +18,11 @@ pub(super) fn between_places<'s>(
     layout: &Layout,
     counts: impl Iterator<Item = &'s Count>,
 ) -> BTreeSet<usize> {
-    let people = counts.filter(|count| count.measure == Measure::People);
-    let cells = people.flat_map(|count| {
-        let several = (0..count.cells()).filter(|cell| is_several(count, *cell));
-        several.filter_map(|cell| layout.cell(count, cell))
+    let visits = counts.filter(|count| VISITS.contains(&count.measure));
+    let cells = visits.flat_map(|count| {
+        let is_several = |cell: &usize| several_along(count, *cell).next().is_some();
+        let several = (0..count.cells()).filter(is_several);
+        several.filter_map(|cell| layout.cell(&count.of(Measure::People), cell))
     });
     let atoms = cells.flat_map(|form| form.terms().map(|(atom, _)| atom).collect::<Vec<_>>());
     atoms.collect()
@@ -34,15 +35,12 @@ pub(super) fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
         return Vec::new();
     };
     let several = axis.codes.iter().position(|code| code == SEVERAL);
-    let Some(several) = several.filter(|_| count.measure == Measure::People) else {
+    let Some(several) = several.filter(|_| VISITS.contains(&count.measure)) else {
         return Vec::new();
     };
-    let attended = Count {
-        measure: Measure::Attendances,
-        ..count.clone()
-    };
-    let cells =
-        (0..count.cells()).map(|cell| layout.cell(&attended, cell).zip(layout.cell(count, cell)));
+    let form = |measure, cell| layout.cell(&count.of(measure), cell);
+    let cells = (0..count.cells())
+        .map(|cell| form(Measure::Attendances, cell).zip(form(Measure::People, cell)));
     let Some(cells) = cells.collect::<Option<Vec<(Form, Form)>>>() else {
         return Vec::new();
     };
@@ -59,8 +57,13 @@ pub(super) fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
     rows
 }
 
-pub(super) fn is_several(count: &Count, cell: usize) -> bool {
-    table::codes_at(&count.axes, cell).contains(&SEVERAL)
+/// Returns the axes along which a cell is of several places.
+pub(super) fn several_along(count: &Count, cell: usize) -> impl Iterator<Item = usize> {
+    let codes = table::codes_at(&count.axes, cell);
+    let along = codes.into_iter().enumerate();
+    along
+        .filter(|(_, code)| *code == SEVERAL)
+        .map(|(axis, _)| axis)
 }
 
 /// Returns where those stand who were in a cell's place and in others along an axis.

@@ -54,12 +54,11 @@ impl<'a> World<'a> {
             .filter(|sheet| sheet.count.measure == Measure::People);
         let mut persons = persons.flat_map(|sheet| &sheet.tallies);
         let all_counted = persons.all(|tally| tally.uncounted == 0);
-        let known: Vec<Vec<Option<u32>>> = sheets
+        let known: Vec<(Count, Vec<Option<u32>>)> = sheets
             .iter()
-            .map(|sheet| known_activities(sheet, all_counted))
+            .flat_map(|sheet| known_activities(sheet, all_counted))
             .collect();
-        let tables = sheets.iter().zip(&known);
-        let tables = tables.map(|(sheet, known)| (&sheet.count, known.as_slice()));
+        let tables = known.iter().map(|(count, most)| (count, most.as_slice()));
         let mut rows = true_facts(facts(&layout, tables), &sheets, &truth)?;
         let known = |said: &&Said| sheets.iter().any(|sheet| sheet.count == said.count);
         let said: Vec<Said> = said.iter().filter(known).cloned().collect();
@@ -107,10 +106,18 @@ impl<'a> World<'a> {
 }
 
 /// Returns the most activities behind each cell, as far as they bound anything: persons who are
-/// not all counted are not bound by how often they came.
-fn known_activities(sheet: &Sheet, all_counted: bool) -> Vec<Option<u32>> {
-    let bounds = |most: &Option<u32>| most.filter(|most| *most == 0 || all_counted);
-    sheet.activities.iter().map(bounds).collect()
+/// not all counted are not bound by how often they came. What took place where persons are counted
+/// is told as beside a table of attendances.
+fn known_activities(
+    sheet: &Sheet,
+    all_counted: bool,
+) -> impl Iterator<Item = (Count, Vec<Option<u32>>)> {
+    let bounds = move |most: &Option<u32>| most.filter(|most| *most == 0 || all_counted);
+    let known = move |most: &[Option<u32>]| most.iter().map(bounds).collect();
+    let own = (sheet.count.clone(), known(&sheet.activities));
+    let attended = || (sheet.count.of(Measure::Attendances), known(&sheet.places));
+    let places = (!sheet.places.is_empty()).then(attended);
+    std::iter::once(own).chain(places)
 }
 
 /// Returns the rows that say what a table said.

@@ -85,24 +85,51 @@ impl Visit {
     }
 }
 
+/// Where those stand who were in more than one place, and what takes place in more than one.
+pub(crate) const SEVERAL: &str = "several";
+
+/// Returns a period's visits, each with where it stands in a table: who was in more than one
+/// country stands, as a person, in none of them.
+fn standing(visits: &[Visit], count: &Count) -> Vec<(Visit, Visit)> {
+    let then = visits
+        .iter()
+        .filter(|visit| count.period.covers(visit.quarter));
+    let mut met: BTreeMap<u32, BTreeSet<&str>> = BTreeMap::new();
+    for visit in then.clone().filter(|visit| visit.person > 0) {
+        met.entry(visit.person).or_default().insert(visit.country);
+    }
+    let is_of_several = |person: u32| met.get(&person).is_some_and(|met| met.len() > 1);
+    let stands = |visit: &Visit| {
+        let mut stands = visit.clone();
+        if count.measure == Measure::People && is_of_several(visit.person) {
+            stands.country = SEVERAL;
+        }
+        (visit.clone(), stands)
+    };
+    then.map(stands).collect()
+}
+
+/// Returns the visits of those who stand in a cell of a table.
+pub(crate) fn behind(visits: &[Visit], count: &Count, cell: usize) -> Vec<Visit> {
+    let there = standing(visits, count).into_iter();
+    let there = there.filter(|(_, stands)| stands.cell(&count.axes) == Some(cell));
+    there.map(|(visit, _)| visit).collect()
+}
+
 /// Counts a table.
 pub(crate) fn tally(visits: &[Visit], count: &Count) -> Vec<Tally> {
     let mut persons: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count.cells()];
     let mut values = vec![0; count.cells()];
     let mut crowds: Vec<BTreeMap<u32, i64>> = vec![BTreeMap::new(); count.cells()];
     let mut activities: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count.cells()];
-    for visit in visits
-        .iter()
-        .filter(|visit| count.period.covers(visit.quarter))
-    {
-        let Some(cell) = visit.cell(&count.axes) else {
+    for (visit, stands) in standing(visits, count) {
+        if let Some(place) = visit.cell(&count.axes) {
+            activities[place].insert(visit.activity);
+        }
+        let counts = count.measure != Measure::Completions || visit.completed;
+        let Some(cell) = stands.cell(&count.axes).filter(|_| counts) else {
             continue;
         };
-        activities[cell].insert(visit.activity);
-        let counts = count.measure != Measure::Completions || visit.completed;
-        if !counts {
-            continue;
-        }
         if visit.person == 0 {
             *crowds[cell].entry(visit.activity).or_default() += visit.heads;
         }
@@ -126,27 +153,63 @@ pub(crate) fn tally(visits: &[Visit], count: &Count) -> Vec<Tally> {
 
 /// How many activities there are at most behind each cell, as everybody can read it.
 fn activities(visits: &[Visit], count: &Count) -> Vec<Option<u32>> {
+    let held = |cell| {
+        let codes = table::codes_at(&count.axes, cell);
+        let several = codes.iter().position(|code| *code == SEVERAL);
+        let several = several.filter(|_| count.measure == Measure::People);
+        u32::try_from(match several {
+            Some(along) => held_between(visits, count, &codes, along),
+            None => held_at(visits, count, &codes),
+        })
+    };
+    (0..count.cells()).map(|cell| held(cell).ok()).collect()
+}
+
+/// How many activities took place where each cell of a table of persons is, where persons of
+/// several places have a cell.
+fn places(visits: &[Visit], count: &Count) -> Vec<Option<u32>> {
+    let mut codes = count.axes.iter().flat_map(|axis| &axis.codes);
+    if count.measure != Measure::People || !codes.any(|code| code == SEVERAL) {
+        return Vec::new();
+    }
+    let held = |cell| held_at(visits, count, &table::codes_at(&count.axes, cell));
+    let held = (0..count.cells()).map(held);
+    held.map(|held| u32::try_from(held).ok()).collect()
+}
+
+/// How many activities there were in a place, whoever came.
+fn held_at(visits: &[Visit], count: &Count, codes: &[&str]) -> usize {
     let places: Vec<usize> = (0..count.axes.len())
         .filter(|axis| !count.axes[*axis].dimension.describes_persons())
         .collect();
-    (0..count.cells())
-        .map(|cell| {
-            let codes = table::codes_at(&count.axes, cell);
-            let is_there = |visit: &Visit| {
-                let own = visit
-                    .cell(&count.axes)
-                    .map(|own| table::codes_at(&count.axes, own));
-                own.is_some_and(|own| places.iter().all(|at| own[*at] == codes[*at]))
-            };
-            let held: BTreeSet<u32> = visits
-                .iter()
-                .filter(|visit| count.period.covers(visit.quarter))
-                .filter(|visit| is_there(visit))
-                .map(|visit| visit.activity)
-                .collect();
-            u32::try_from(held.len()).ok()
-        })
-        .collect()
+    let is_there = |visit: &&Visit| {
+        let own = visit
+            .cell(&count.axes)
+            .map(|own| table::codes_at(&count.axes, own));
+        own.is_some_and(|own| places.iter().all(|at| own[*at] == codes[*at]))
+    };
+    let then = visits
+        .iter()
+        .filter(|visit| count.period.covers(visit.quarter));
+    let held: BTreeSet<u32> = then.filter(is_there).map(|visit| visit.activity).collect();
+    held.len()
+}
+
+/// How many activities persons of several places can have come to: any at all, unless all took
+/// place in one country, as far as the codes tell.
+fn held_between(visits: &[Visit], count: &Count, codes: &[&str], along: usize) -> usize {
+    let at = |code: &String| {
+        let mut codes = codes.to_vec();
+        codes[along] = code;
+        held_at(visits, count, &codes)
+    };
+    let held = count.axes[along].codes.iter().map(|code| (code, at(code)));
+    let held: Vec<(&String, usize)> = held.filter(|(_, held)| *held > 0).collect();
+    match held.as_slice() {
+        [(code, _)] if *code != SEVERAL && *code != "other" => 0,
+        [(code, 1)] if *code == "other" => 0,
+        held => held.iter().map(|(_, held)| held).sum(),
+    }
 }
 
 /// A member that publishes from such a book and remembers what it said.
@@ -268,6 +331,7 @@ pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
             .collect(),
         tallies: tally(visits, count),
         activities: activities(visits, count),
+        places: places(visits, count),
         count: count.clone(),
     };
     State {

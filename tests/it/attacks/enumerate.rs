@@ -10,7 +10,7 @@ use counterfoil::disclosure::tables::{Count, Said};
 use counterfoil::model::dimension::gender3;
 use counterfoil::model::{Axis, Dimension, Figure, Grain, Measure, Period, table};
 
-use super::book::{Visit, tally};
+use super::book::{SEVERAL, Visit, behind, tally};
 use super::given::Given;
 use super::possible::{NO_BOUND, Puzzle, Ready, Sum, less, plus, value};
 
@@ -111,17 +111,19 @@ impl<'a> Attacker<'a> {
         said: &[Said],
         before: usize,
     ) -> Self {
-        let said: Vec<&Said> = said.iter().collect();
+        let (early, late) = said.split_at(before.min(said.len()));
+        let (early, late) = (about(moment, said, early), about(moment, said, late));
+        let said = || early.iter().chain(&late).copied();
         let mut tables: Vec<&Count> = moment.plan.iter().collect();
         // A table that is kept back whole says nothing, not even how it is split.
-        let is_shown = |said: &&&Said| said.cells.iter().any(|c| c.figure != Figure::Absent);
-        for said in said.iter().filter(is_shown) {
+        let is_shown = |said: &&Said| said.cells.iter().any(|c| c.figure != Figure::Absent);
+        for said in said().filter(is_shown) {
             if !tables.contains(&&said.count) {
                 tables.push(&said.count);
             }
         }
         let is_touched = |count: &&Count| {
-            let mut periods = said.iter().map(|said| said.count.period);
+            let mut periods = said().map(|said| said.count.period);
             periods.any(|period| period.covers(count.period))
         };
         let mut attacker = Self {
@@ -157,7 +159,6 @@ impl<'a> Attacker<'a> {
                 puzzle.add(sum, 0, 0);
             }
         }
-        let (early, late) = said.split_at(before.min(said.len()));
         attacker.take(early.iter().copied(), &mut puzzle);
         let mut before = puzzle.clone();
         let floors = later.iter().chain([moment]).map(|then| then.floor.min_cell);
@@ -166,7 +167,7 @@ impl<'a> Attacker<'a> {
         }
         attacker.before = Given::of(&before);
         if !moment.floor.hide_existence {
-            attacker.take(only_zeros(late).iter(), &mut before);
+            attacker.take(only_zeros(&late).iter(), &mut before);
         }
         attacker.before_inside = Given::of(&before);
         attacker.take(late.iter().copied(), &mut puzzle);
@@ -340,10 +341,9 @@ impl<'a> Attacker<'a> {
     fn nothing_there(&self, tables: &[Count], visits: &[Visit]) -> Vec<Sum> {
         let mut sums = Vec::new();
         for (count, cell) in cells(tables) {
-            if activities(visits, count, cell) == 0 {
-                let beside = MEASURES.map(|measure| self.laid(&like(count, measure), cell));
-                sums.extend(beside.into_iter().flatten());
-            }
+            let beside = MEASURES.map(|measure| like(count, measure));
+            let empty = beside.iter().filter(|c| activities(visits, c, cell) == 0);
+            sums.extend(empty.filter_map(|count| self.laid(count, cell)));
         }
         sums
     }
@@ -354,14 +354,25 @@ impl<'a> Attacker<'a> {
         let nothing = self.nothing_there(tables, visits).into_iter();
         let mut facts: Vec<(Sum, i64, i64)> = nothing.map(|sum| (sum, 0, 0)).collect();
         for (count, cell) in cells(tables) {
-            let of = |measure| self.laid(&like(count, measure), cell);
-            if let (Some(all), Some(people)) = (of(Measure::Attendances), of(Measure::People)) {
-                let held = activities(visits, count, cell);
+            let attended = like(count, Measure::Attendances);
+            let people = self.who_may_be_in(&like(count, Measure::People), cell);
+            if let (Some(all), Some(people)) = (self.laid(&attended, cell), people) {
+                let held = activities(visits, &attended, cell);
                 let room = plus(&less(&Sum::new(), &all), &people, held);
                 facts.push((room, 0, NO_BOUND));
             }
         }
         facts
+    }
+
+    /// Returns the persons who may have attended in a cell: those who stand in it, and those of
+    /// several countries.
+    fn who_may_be_in(&self, people: &Count, cell: usize) -> Option<Sum> {
+        let own = self.laid(people, cell)?;
+        match several(people).filter(|several| *several != cell) {
+            Some(several) => Some(plus(&own, &self.laid(people, several)?, 1)),
+            None => Some(own),
+        }
     }
 
     /// Returns every period in which something is counted.
@@ -387,8 +398,11 @@ impl<'a> Attacker<'a> {
                     let has = |other: &str| split.is_none() || other == code;
                     let of = |measure| self.sum(measure, period, *split, &has);
                     let all = of(Measure::Attendances);
-                    for measure in [Measure::Completions, Measure::People] {
-                        if let (Some(all), Some(some)) = (&all, of(measure)) {
+                    // Who was in several countries attended in each of them.
+                    let is_between = *split == Some(Dimension::Country) && code == SEVERAL;
+                    let stand = [Measure::Completions, Measure::People];
+                    for measure in &stand[..2 - usize::from(is_between)] {
+                        if let (Some(all), Some(some)) = (&all, of(*measure)) {
                             not_negative(less(all, &some));
                         }
                     }
@@ -441,9 +455,89 @@ impl<'a> Attacker<'a> {
             }
         }
         facts.extend(exact);
+        facts.extend(self.facts_of_countries(tables));
         // How activities are split is read from what is planned.
         facts.extend(self.facts_of_activities(&self.moment.plan));
         facts
+    }
+
+    /// Returns what is known of persons of several countries: where they attended, and where they
+    /// stand in the parts of a year.
+    fn facts_of_countries(&self, tables: &[&Count]) -> Vec<(Sum, i64, i64)> {
+        let mut facts = Vec::new();
+        let codes = self.codes.get(&Dimension::Country);
+        let Some(codes) = codes.filter(|codes| codes.iter().any(|code| code == SEVERAL)) else {
+            return Vec::new();
+        };
+        let by_country = |measure, period| -> Option<Vec<Sum>> {
+            let at = |code: &String| {
+                let has = |other: &str| other == code;
+                self.sum(measure, period, Some(Dimension::Country), &has)
+            };
+            codes.iter().map(at).collect()
+        };
+        let periods = self.periods(tables);
+        for whole in &periods {
+            let Some(people) = by_country(Measure::People, *whole) else {
+                continue;
+            };
+            let is_one = self.single_places(*whole, codes);
+            if let Some(attended) = by_country(Measure::Attendances, *whole) {
+                facts.extend(met(codes, &people, &attended, &is_one));
+            }
+            let parts = periods
+                .iter()
+                .filter(|part| *part != whole && whole.covers(**part));
+            let mut stood = vec![Sum::new(); codes.len()];
+            let mut known = 0;
+            for part in parts {
+                if self.is_empty(*part) {
+                    known += 1;
+                } else if let Some(then) = by_country(Measure::People, *part) {
+                    known += 1;
+                    for (stood, then) in stood.iter_mut().zip(&then) {
+                        *stood = plus(stood, then, 1);
+                    }
+                    facts.extend(still_there(codes, &people, &then));
+                }
+            }
+            // Where somebody stood in the quarters is where they were in the year.
+            if known == 4 {
+                facts.extend(met(codes, &people, &stood, &is_one));
+            }
+        }
+        facts.into_iter().map(|sum| (sum, 0, NO_BOUND)).collect()
+    }
+
+    /// Returns the codes that stand for one country at most, for each table that tells: named ones,
+    /// and all that are named nowhere where there was one activity among them.
+    fn single_places(&self, period: Period, codes: &[String]) -> Vec<Vec<bool>> {
+        let is_named = |code: &String| code != SEVERAL && code != OTHER;
+        let named = codes.iter().filter(|code| is_named(code));
+        let only = |one: &String| codes.iter().map(|code| code == one).collect();
+        let mut places: Vec<Vec<bool>> = named.map(only).collect();
+        let by_country = |count: &&Count| {
+            count.period == period && several(&like(count, Measure::People)).is_some()
+        };
+        for count in self.moment.plan.iter().filter(by_country) {
+            let named = &count.axes[0].codes;
+            let other = named.iter().position(|code| code == OTHER);
+            let attended = like(count, Measure::Attendances);
+            let held = other.map(|other| activities(&self.moment.visits, &attended, other));
+            if held == Some(1) {
+                let is_other = |code: &String| code == OTHER || !named.contains(code);
+                places.push(codes.iter().map(is_other).collect());
+            }
+        }
+        places
+    }
+
+    /// Returns whether everybody can read that nothing took place in a period.
+    fn is_empty(&self, period: Period) -> bool {
+        let visits = &self.moment.visits;
+        let mut planned = self.moment.plan.iter();
+        planned.any(|count| count.period == period)
+            && !visits.iter().any(|visit| period.covers(visit.quarter))
     }
 
     /// Returns what is bounded too tightly.
@@ -506,33 +600,12 @@ impl<'a> Attacker<'a> {
                     })
                     .into_iter()
                     .collect();
-                let persons = tallies(
-                    &self.moment.visits,
-                    Measure::Attendances,
-                    axes.clone(),
-                    time,
-                );
-                for (cell, (_, persons)) in persons.into_iter().enumerate() {
-                    if persons != 1 {
-                        continue;
-                    }
-                    let code = axes.first().map_or("", |axis| &axis.codes[cell]);
-                    // Who is alone in a year is alone, or away, in each part of it.
-                    let knows = |(_, when, along, other): &&Unknown| {
-                        time.covers(*when) && along == split && other == code
-                    };
-                    let known: Vec<usize> = self
-                        .unknowns
-                        .keys()
-                        .filter(knows)
-                        .map(|unknown| self.unknowns[unknown])
-                        .collect();
-                    if !insiders.iter().any(|other| other.known == known) {
-                        insiders.push(Insider {
-                            name: format!(", to the one of {time} {code}"),
-                            known,
-                            adds: self.numbers(&self.visits_of(time, axes.first(), code)),
-                        });
+                let attended = counted(Measure::Attendances, axes.clone(), time);
+                for cell in 0..attended.cells() {
+                    for alone in self.alone(&attended, cell) {
+                        if !insiders.iter().any(|other| other.known == alone.known) {
+                            insiders.push(alone);
+                        }
                     }
                 }
             }
@@ -540,24 +613,49 @@ impl<'a> Attacker<'a> {
         insiders
     }
 
-    /// Returns the visits of whoever is alone in a cell.
-    fn visits_of(&self, time: Period, axis: Option<&Axis>, code: &str) -> Vec<Visit> {
-        let is_there = |visit: &&Visit| {
-            let is_coded = |axis: &Axis| {
-                let cell = visit.cell(std::slice::from_ref(axis));
-                cell.is_some_and(|cell| axis.codes[cell] == code)
-            };
-            time.covers(visit.quarter) && axis.is_none_or(is_coded)
-        };
+    /// Returns who alone attended in a cell, and who alone stands in it, as a person, where that is
+    /// another.
+    fn alone(&self, attended: &Count, cell: usize) -> Vec<Insider> {
         let visits = &self.moment.visits;
-        let there: Vec<&Visit> = visits.iter().filter(is_there).collect();
-        match there.iter().find(|visit| visit.person > 0) {
-            Some(one) => {
-                let own = visits.iter().filter(|visit| visit.person == one.person);
-                own.cloned().collect()
+        let time = attended.period;
+        let split = attended.axes.first().map(|axis| axis.dimension);
+        let code = attended.axes.first().map_or("", |axis| &axis.codes[cell]);
+        let people = like(attended, Measure::People);
+        let is_several = several(&people) == Some(cell);
+        let alone = |count: &Count| tally(visits, count)[cell].contributors == 1;
+        let insider = |name: &str, count: &Count, knows: &dyn Fn(Measure, Period) -> bool| {
+            let own = self
+                .unknowns
+                .iter()
+                .filter(|((measure, when, along, other), _)| {
+                    *along == split && other == code && knows(*measure, *when)
+                });
+            Insider {
+                name: format!(", to the one {name} {time} {code}"),
+                known: own.map(|(_, at)| *at).collect(),
+                adds: self.numbers(&visits_of(visits, count, cell)),
             }
-            None => there.into_iter().cloned().collect(),
+        };
+        let mut insiders = Vec::new();
+        if alone(attended) && !(is_several && alone(&people)) {
+            // Who is alone in a year is alone, or away, in each part of it. Those of several
+            // countries stand elsewhere than they attended.
+            insiders.push(insider("of", attended, &|measure, when| {
+                time.covers(when) && !(is_several && measure == Measure::People)
+            }));
         }
+        if alone(&people) && (is_several || !alone(attended)) {
+            // What took place in several countries, only those of several attended.
+            insiders.push(insider(
+                "who stands in",
+                &people,
+                &|measure, when| match is_several {
+                    true => time.covers(when),
+                    false => measure == Measure::People && time == when,
+                },
+            ));
+        }
+        insiders
     }
 
     /// Returns how far readers must be left in the dark: one less inside what is said to be below
@@ -736,17 +834,51 @@ impl<'a> Attacker<'a> {
     }
 }
 
-/// Returns the true value of every cell, and how many persons are behind it.
-fn tallies(visits: &[Visit], measure: Measure, axes: Vec<Axis>, period: Period) -> Vec<(i64, u64)> {
-    let count = Count {
+/// Returns the visits of whoever is alone in a cell.
+fn visits_of(visits: &[Visit], count: &Count, cell: usize) -> Vec<Visit> {
+    let there = behind(visits, count, cell);
+    match there.iter().find(|visit| visit.person > 0) {
+        Some(one) => {
+            let own = visits.iter().filter(|visit| visit.person == one.person);
+            own.cloned().collect()
+        }
+        None => there,
+    }
+}
+
+fn counted(measure: Measure, axes: Vec<Axis>, period: Period) -> Count {
+    Count {
         measure,
         axes,
         period,
         signers: counterfoil::charter::policy::Of::Organisations,
-    };
-    let tallies = tally(visits, &count);
+    }
+}
+
+/// Returns the true value of every cell, and how many persons are behind it.
+fn tallies(visits: &[Visit], measure: Measure, axes: Vec<Axis>, period: Period) -> Vec<(i64, u64)> {
+    let tallies = tally(visits, &counted(measure, axes, period));
     let known = |t: &counterfoil::model::Tally| (t.value.expect("all is known"), t.contributors);
     tallies.iter().map(known).collect()
+}
+
+/// Returns the statements that are about a moment, of some: those of a time that touches its tables
+/// or a table that was said about them. A table of another time says nothing of it, not even how
+/// anything is split.
+fn about<'s>(moment: &Moment, said: &[Said], some: &'s [Said]) -> Vec<&'s Said> {
+    let own = moment.plan.iter().map(|count| count.period);
+    let own: BTreeSet<Period> = own.collect();
+    let touches = |period: Period, near: &BTreeSet<Period>| {
+        let touch = |other: &Period| {
+            other.first_day() <= period.last_day() && period.first_day() <= other.last_day()
+        };
+        near.iter().any(touch)
+    };
+    let said = said.iter().map(|said| said.count.period);
+    let mut near: BTreeSet<Period> = said.filter(|period| touches(*period, &own)).collect();
+    near.extend(own);
+    let is_about = |said: &&Said| touches(said.count.period, &near);
+    some.iter().filter(is_about).collect()
 }
 
 /// Returns what some statements say of where nobody is.
@@ -763,6 +895,57 @@ fn only_zeros(said: &[&Said]) -> Vec<Said> {
 /// What is counted of visits.
 const MEASURES: [Measure; 3] = [Measure::Attendances, Measure::Completions, Measure::People];
 
+/// What is in no country that is named.
+const OTHER: &str = "other";
+
+/// Returns where in a table by country those stand who were in several.
+fn several(count: &Count) -> Option<usize> {
+    let along = count.axes.first()?;
+    let by_country = along.dimension == Dimension::Country && count.measure == Measure::People;
+    let mut codes = along.codes.iter();
+    codes.position(|code| by_country && code == SEVERAL)
+}
+
+/// Returns what persons by country are at most, given how often somebody was met in each: who
+/// stands in a country was met there, and who stands in several was met twice, and outside of any
+/// place that is one country at most; or where something took place in several countries.
+fn met(codes: &[String], people: &[Sum], met: &[Sum], single: &[Vec<bool>]) -> Vec<Sum> {
+    let over: Vec<Sum> = met
+        .iter()
+        .zip(people)
+        .map(|(met, people)| less(met, people))
+        .collect();
+    let outside = |place: &dyn Fn(usize) -> bool| {
+        let outside = over.iter().enumerate().filter(|(at, _)| !place(*at));
+        outside.fold(Sum::new(), |sum, (_, over)| plus(&sum, over, 1))
+    };
+    let several = codes
+        .iter()
+        .position(|code| code == SEVERAL)
+        .expect("there is one");
+    let mut facts: Vec<Sum> = (0..codes.len())
+        .filter(|at| *at != several)
+        .map(|at| over[at].clone())
+        .collect();
+    facts.push(plus(&outside(&|_| false), &over[several], 1));
+    facts.extend(single.iter().map(|place| outside(&|at| place[at])));
+    facts
+}
+
+/// Returns that who was in several countries in a part of a year was so in the year, and who was
+/// in one of them is in that one or in several.
+fn still_there(codes: &[String], year: &[Sum], part: &[Sum]) -> Vec<Sum> {
+    let several = codes
+        .iter()
+        .position(|code| code == SEVERAL)
+        .expect("there is one");
+    let still = |at: usize| match at == several {
+        true => less(&year[at], &part[at]),
+        false => less(&plus(&year[at], &year[several], 1), &part[at]),
+    };
+    (0..codes.len()).map(still).collect()
+}
+
 /// Returns the same table of another measure.
 fn like(count: &Count, measure: Measure) -> Count {
     Count {
@@ -777,22 +960,35 @@ fn cells(tables: &[Count]) -> impl Iterator<Item = (&Count, usize)> {
 }
 
 /// Returns how many activities everybody can read of a cell: those of its period and, where it has
-/// one, its country.
+/// one, its country; of persons of several countries all, and none where all took place in one.
 fn activities(visits: &[Visit], count: &Count, cell: usize) -> i64 {
     let codes = table::codes_at(&count.axes, cell);
-    let is_there = |visit: &&Visit| {
-        let along = count.axes.first();
-        count.period.covers(visit.quarter)
-            && along.is_none_or(|axis| {
-                let is_named = axis.codes.iter().any(|code| code == visit.country);
-                axis.dimension != Dimension::Country
-                    || codes[0] == if is_named { visit.country } else { "other" }
-            })
+    let along = count.axes.first();
+    let along = along.filter(|axis| axis.dimension == Dimension::Country);
+    let place = |visit: &Visit| -> &str {
+        let is_named = |axis: &Axis| axis.codes.iter().any(|code| code == visit.country);
+        match along.is_none_or(is_named) {
+            true => visit.country,
+            false => OTHER,
+        }
     };
-    let held: BTreeSet<u32> = (visits.iter().filter(is_there))
-        .map(|visit| visit.activity)
-        .collect();
-    held.len() as i64
+    let then = visits
+        .iter()
+        .filter(|visit| count.period.covers(visit.quarter));
+    let held: BTreeSet<(&str, u32)> = then.map(|visit| (place(visit), visit.activity)).collect();
+    let there = held
+        .iter()
+        .filter(|(place, _)| along.is_none() || *place == codes[0]);
+    if several(count) != Some(cell) {
+        return there.count() as i64;
+    }
+    let places: BTreeSet<&str> = held.iter().map(|(place, _)| *place).collect();
+    let only = places.first().filter(|_| places.len() == 1);
+    let is_one = |place: &&&str| **place != SEVERAL && (**place != OTHER || held.len() == 1);
+    match only.filter(is_one) {
+        Some(_) => 0,
+        None => held.len() as i64,
+    }
 }
 
 /// Returns the finest codes along every split in use.
