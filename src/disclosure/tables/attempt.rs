@@ -4,7 +4,6 @@
 use sha2::{Digest, Sha256};
 
 use super::choice::{Candidate, Choices};
-use super::outside::whole_bounds;
 use super::protect::Plan;
 use super::sensitive::Search;
 use super::states::{Stated, States};

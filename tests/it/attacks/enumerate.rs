@@ -138,8 +138,7 @@ impl<'a> Attacker<'a> {
             puzzle: Puzzle::default().ready(),
             rows: 0,
             truth: Vec::new(),
-            told: said
-                .iter()
+            told: said()
                 .map(|said| (said.count.clone(), said.was.clone()))
                 .collect(),
         };
