@@ -42,6 +42,8 @@ pub struct Choice {
 pub struct Chosen {
     /// For each choice, whether it is hidden.
     pub hidden: Vec<bool>,
+    /// For each choice, whether it had to be hidden for anybody's sake.
+    pub needed: Vec<bool>,
     /// For each world, what proves its functionals.
     pub proofs: Vec<Proof>,
     /// What could not be kept as asked, whatever is hidden.
@@ -118,8 +120,9 @@ pub fn choose(
     let search = Search::new(solver, *limits);
     let mut plan = Plan::new(worlds, choices, tie_break, search)?;
     plan.protect_all(progress);
-    plan.settle_nothing();
     plan.show_again();
+    plan.needed.clone_from(&plan.hidden);
+    plan.settle_nothing();
     Ok(plan.finish())
 }
 
@@ -149,6 +152,8 @@ struct Plan<'a> {
     /// What hiding each choice costs, ties broken.
     costs: Vec<f64>,
     hidden: Vec<bool>,
+    /// What was hidden before what is nothing was looked at.
+    needed: Vec<bool>,
     pools: Vec<Pool>,
     search: Search<'a>,
     relaxed: Vec<Relaxed>,
@@ -183,6 +188,7 @@ impl<'a> Plan<'a> {
             choices,
             costs: choices.iter().enumerate().map(cost).collect(),
             hidden: choices.iter().map(|choice| choice.must_hide).collect(),
+            needed: Vec::new(),
             pools,
             search,
             relaxed: Vec::new(),
@@ -343,12 +349,14 @@ impl<'a> Plan<'a> {
         (0..self.choices.len()).any(|at| !self.hidden[at] && self.form(at, world).is_some())
     }
 
-    /// Takes over what proved something of the worlds before: they differ little from this one.
+    /// Takes over what proved something of the worlds before, which differ little from this one,
+    /// and of this one when other cells were to be shown.
     fn take_over(&mut self, world: usize) {
         let model = self.model(world, &self.hidden);
         let (before, rest) = self.pools.split_at_mut(world);
         let Some(pool) = rest.first_mut() else { return };
-        for step in before.iter().flat_map(Pool::steps) {
+        let found = self.worlds[world].given.tables();
+        for step in before.iter().flat_map(Pool::steps).chain(&found) {
             // The atoms of two worlds need not be the same; what fits by chance is as good.
             let fits = step.iter().all(|(atom, _)| *atom < pool.truth().len());
             if fits && model.admits(&moved(pool.truth(), step)) {
@@ -485,6 +493,9 @@ impl<'a> Plan<'a> {
             }
         }
         let pools = &self.pools;
+        for (world, pool) in self.worlds.iter().zip(pools) {
+            world.given.keep(pool.steps());
+        }
         self.unproven
             .retain(|(world, need), _| !pools[*world].is_proven(*need));
         let unproven = self.unproven.iter().map(|((world, need), why)| Unproven {
@@ -496,6 +507,7 @@ impl<'a> Plan<'a> {
         Chosen {
             unproven: unproven.collect(),
             proofs: self.pools.into_iter().map(Proof::of).collect(),
+            needed: self.needed,
             hidden: self.hidden,
             relaxed: self.relaxed,
         }

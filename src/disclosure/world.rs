@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::audit::{Audit, Search, check_truth, prove};
+use super::moves::Step;
 use super::pool::{Need, Pool, Side, moved};
 use super::row_bounds::RowBounds;
 use super::solver::{Failure, Limits, Solver, Trouble};
@@ -36,7 +37,21 @@ pub struct World {
 /// What readers can still find possible of a world of which nothing more is said than it was
 /// before. It is looked for once, when it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given(RefCell<BTreeMap<Need, i64>>);
+pub struct Given {
+    left: RefCell<BTreeMap<Need, i64>>,
+    /// Tables that proved something, whatever was shown then.
+    tables: RefCell<Vec<Step>>,
+}
+
+impl Given {
+    pub(super) fn tables(&self) -> Vec<Step> {
+        self.tables.borrow().clone()
+    }
+
+    pub(super) fn keep(&self, tables: &[Step]) {
+        *self.tables.borrow_mut() = tables.to_vec();
+    }
+}
 
 impl World {
     /// Returns everything that is to be proven, as far as it is known not to have been given away.
@@ -50,7 +65,7 @@ impl World {
             rows.extend(atoms.iter().map(own));
             pool.know(insider + 1, &RowBounds::from(self.truth.len(), &rows));
         }
-        for (need, left) in &*self.given.0.borrow() {
+        for (need, left) in &*self.given.left.borrow() {
             if pool.is_less(*need, *left) {
                 pool.relax(*need, *left);
             }
@@ -66,7 +81,7 @@ impl World {
         pool: &Pool,
         need: Need,
     ) -> Result<i64, Failure> {
-        let known = self.given.0.borrow().get(&need).copied();
+        let known = self.given.left.borrow().get(&need).copied();
         if let Some(left) = known {
             return Ok(left);
         }
@@ -75,7 +90,7 @@ impl World {
             (Err(Failure::Unbounded), Side::High) => i64::MAX,
             (left, _) => left?,
         };
-        self.given.0.borrow_mut().insert(need, left);
+        self.given.left.borrow_mut().insert(need, left);
         Ok(left)
     }
 

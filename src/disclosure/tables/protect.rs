@@ -265,7 +265,7 @@ impl<'a> Plan<'a> {
             return false;
         }
         if let Some(before) = &self.unbounded {
-            if attempt.chosen.hidden == *before {
+            if attempt.chosen.needed == *before {
                 return false;
             }
             return self.widen_brackets();
@@ -280,7 +280,7 @@ impl<'a> Plan<'a> {
                 self.brackets[candidate.table] = Some((0, step_above(value, k) - 1));
             }
         }
-        self.unbounded = Some(attempt.chosen.hidden.clone());
+        self.unbounded = Some(attempt.chosen.needed.clone());
         self.brackets.iter().any(Option::is_some)
     }
 
