@@ -2,6 +2,7 @@
 //!
 //! - `book`: who attended what, and a member who publishes from it.
 //! - `audited`: histories published by the rules, and what an outsider concludes of them.
+//! - `countries`: what everybody knows of persons who were in several countries.
 //! - `possible`: which whole numbers keep to a number of rows.
 //! - `enumerate`: an attacker who tries out whole numbers, and nothing else.
 //! - `given`: what readers knew before.
@@ -16,6 +17,7 @@
 mod audited;
 mod book;
 mod catalogue;
+mod countries;
 mod crossed;
 mod crossing;
 mod enumerate;
