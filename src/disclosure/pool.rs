@@ -334,6 +334,23 @@ impl Pool {
             .map(|(step, _)| *step)
     }
 
+    /// Returns steps that would meet a need, if they led to tables: those known, gone several
+    /// times or the other way, the latest first.
+    pub(super) fn again(&self, need: Need) -> impl Iterator<Item = Step> + '_ {
+        let wanted = self.bound(need).unwrap_or(0) - self.value(need);
+        let known = self.known(need.run);
+        let latest = self.reach[need.functional].iter().rev().take(LATEST);
+        latest.filter_map(move |(step, value)| {
+            let change = value - self.value(need);
+            let times = wanted.checked_div(change)?;
+            let times =
+                times + i64::from(times * change != wanted) * wanted.signum() * change.signum();
+            let step = &self.steps[*step];
+            let gone = |(atom, by): &(usize, i64)| (*atom, by.saturating_mul(times));
+            keeps(step, known).then(|| step.iter().map(gone).collect())
+        })
+    }
+
     fn recheck(&mut self, need: Need) {
         if !self.is_proven(need) {
             let found = self.find(need);
@@ -467,6 +484,9 @@ impl Pool {
         }
     }
 }
+
+/// How many tables of a functional are tried again.
+const LATEST: usize = 40;
 
 fn meets(side: Side, value: i64, bound: i64) -> bool {
     match side {

@@ -1,7 +1,7 @@
 //! Tables with hierarchies, as atoms, cells and problems to be solved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use counterfoil::disclosure::{
     Choice, Chosen, Form, Functional, Limits, Microlp, Model, Row, World, bounds, choose, model_of,
@@ -298,20 +298,32 @@ impl Problem {
         chosen
     }
 
-    /// Hides what must be hidden and returns what a reader then knows; nothing is recoverable.
-    /// Says what was hidden beside what the source hides.
+    /// Hides what must be hidden and returns what is hidden then; nothing is recoverable. Says
+    /// what was hidden beside what the source hides, both by the same bounds.
     #[track_caller]
     pub(super) fn solve(&self, name: &str, source: Option<&[bool]>) -> Vec<bool> {
-        let begun = Instant::now();
+        let begun = busy();
         let hidden = self.choose().hidden;
-        let took = begun.elapsed();
+        let took = busy().saturating_sub(begun);
         let ours = Weight::of(&self.bounds(&hidden));
         assert_eq!(ours.recoverable, 0, "{name}");
-        let primaries = self.primaries().iter().filter(|hidden| **hidden).count();
+        let before = Weight::of(&self.bounds(&self.primaries()));
         let theirs = source.map(|source| Weight::of(&self.bounds(source)));
-        say(name, self.cells.len(), primaries, ours, theirs, took);
+        say(
+            name,
+            self.cells.len(),
+            [Some(before), theirs, Some(ours)],
+            took,
+        );
         hidden
     }
+}
+
+/// Returns how long this thread was at work: what others do on the machine is not counted.
+fn busy() -> Duration {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = times.split(' ').next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 /// What hiding cells costs a reader.
@@ -336,33 +348,34 @@ impl Weight {
     }
 }
 
+/// Prints a row of the table that `.ci/long` prints.
 #[expect(
     clippy::print_stderr,
     reason = "what was hidden is read beside what others hide"
 )]
-fn say(
-    name: &str,
-    cells: usize,
-    primaries: usize,
-    ours: Weight,
-    theirs: Option<Weight>,
-    took: Duration,
-) {
-    let weight = |weight: Weight| {
-        let recoverable = match weight.recoverable {
-            0 => String::new(),
-            count => format!(", {count} recoverable"),
-        };
-        format!(
-            "hidden {}, width {}{recoverable}",
-            weight.hidden, weight.width
-        )
+fn say(name: &str, cells: usize, weights: [Option<Weight>; 3], took: Duration) {
+    let column = |of: &dyn Fn(Weight) -> i64| {
+        let figure =
+            |weight: Option<Weight>| weight.map_or_else(|| "-".to_owned(), |w| of(w).to_string());
+        weights.map(figure)
     };
-    let theirs = theirs.map_or_else(|| "none".to_owned(), weight);
-    let ours = weight(ours);
+    let hidden = column(&|weight| weight.hidden as i64);
+    let width = column(&|weight| weight.width);
+    let recoverable = column(&|weight| weight.recoverable as i64);
     let took = took.as_secs_f64();
+    // The runner's own line has not ended yet.
     eprintln!(
-        "{name}: {cells} cells, {primaries} primary; source: {theirs}; ours: {ours} ({took:.2} s)"
+        "\n| {name} | {cells} cells | hidden: primary {}, source {}, ours {} | width: {}, {}, {} \
+         | recoverable: {}, {}, {} | {took:.2} s |",
+        hidden[0],
+        hidden[1],
+        hidden[2],
+        width[0],
+        width[1],
+        width[2],
+        recoverable[0],
+        recoverable[1],
+        recoverable[2],
     );
 }
 

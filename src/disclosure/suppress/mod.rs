@@ -13,10 +13,17 @@
 //! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4; Kelly, Golden and
 //! Assad, "Cell suppression: disclosure protection for sensitive tabular data" (1992).
 
+mod large;
+mod near;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use self::large::Under;
+use self::near::Near;
 use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
@@ -119,10 +126,13 @@ pub fn choose(
 ) -> Result<Chosen, Trouble> {
     let search = Search::new(solver, *limits);
     let mut plan = Plan::new(worlds, choices, tie_break, search)?;
-    plan.protect_all(progress);
-    plan.show_again();
+    let needs: usize = plan.pools.iter().map(Pool::len).sum();
+    let all = needs + choices.len();
+    plan.protect_all(&mut |done| progress(done, all));
+    plan.show_again(&mut |done| progress(needs + done, all));
     plan.needed.clone_from(&plan.hidden);
     plan.settle_nothing();
+    progress(all, all);
     Ok(plan.finish())
 }
 
@@ -155,6 +165,8 @@ struct Plan<'a> {
     /// What was hidden before what is nothing was looked at.
     needed: Vec<bool>,
     pools: Vec<Pool>,
+    /// What stands near what in each world that is large.
+    near: Vec<Option<Near>>,
     search: Search<'a>,
     relaxed: Vec<Relaxed>,
     unproven: BTreeMap<(usize, Need), Trouble>,
@@ -168,6 +180,7 @@ impl<'a> Plan<'a> {
         search: Search<'a>,
     ) -> Result<Self, Trouble> {
         let mut pools = Vec::new();
+        let mut near = Vec::new();
         for (at, world) in worlds.iter().enumerate() {
             let forms = choices
                 .iter()
@@ -181,6 +194,8 @@ impl<'a> Plan<'a> {
             let model = model_of(world, at, choices, &vec![true; choices.len()]);
             check_truth(&model, &world.truth)?;
             pools.push(world.pool()?);
+            let is_large = world.truth.len() >= large::LARGE;
+            near.push(is_large.then(|| Near::of(world, at, choices)).flatten());
         }
         let cost = |(at, choice): (usize, &Choice)| choice.cost * (1.0 + tie(tie_break, at));
         Ok(Self {
@@ -190,6 +205,7 @@ impl<'a> Plan<'a> {
             hidden: choices.iter().map(|choice| choice.must_hide).collect(),
             needed: Vec::new(),
             pools,
+            near,
             search,
             relaxed: Vec::new(),
             unproven: BTreeMap::new(),
@@ -205,17 +221,15 @@ impl<'a> Plan<'a> {
         self.search.base(model, pool.truth(), pool.known(run))
     }
 
-    fn protect_all(&mut self, progress: &mut dyn FnMut(usize, usize)) {
-        let all: usize = self.pools.iter().map(Pool::len).sum();
+    fn protect_all(&mut self, progress: &mut dyn FnMut(usize)) {
         let mut done = 0;
         for world in 0..self.worlds.len() {
-            let is_lost = !self.protect(world, &mut |part| progress(done + part, all));
+            let is_lost = !self.protect(world, &mut |part| progress(done + part));
             if is_lost {
                 break;
             }
             done += self.pools[world].len();
         }
-        progress(all, all);
     }
 
     /// Returns whether nothing is lost: what is said of hidden cells can only be said or not.
@@ -229,7 +243,8 @@ impl<'a> Plan<'a> {
                 continue;
             }
             progress(at);
-            if need.run > 0 && !std::mem::replace(&mut asked_for_many, true) {
+            let is_small = self.near[world].is_none();
+            if need.run > 0 && is_small && !std::mem::replace(&mut asked_for_many, true) {
                 let model = self.model(world, &self.hidden);
                 self.search.for_many(&model, &mut self.pools[world]);
                 if self.pools[world].is_proven(need) {
@@ -315,6 +330,9 @@ impl<'a> Plan<'a> {
     /// Finds a table among those that what is shown admits, and otherwise hides what is cheapest
     /// to hide for it.
     fn find(&mut self, world: usize, need: Need, shown: &mut Option<Shown>) -> Result<(), Failure> {
+        if self.meet_near(world, need)? {
+            return Ok(());
+        }
         let shown = self.shown(world, need, shown);
         let table = self
             .search
@@ -433,34 +451,49 @@ impl<'a> Plan<'a> {
     }
 
     /// Shows again, dearest first, what everything stays proven without.
-    fn show_again(&mut self) {
+    fn show_again(&mut self, progress: &mut dyn FnMut(usize)) {
+        let is_large = self.near.iter().any(Option::is_some);
+        let each = match is_large {
+            true => large::EACH,
+            false => self.search.allow_as_many_again() / PARTS,
+        };
+        for (at, choice) in self.dearest_hidden().into_iter().enumerate() {
+            progress(at);
+            self.show(choice, each);
+        }
+        // What was shown since may have left others hidden for nothing.
+        for choice in self.dearest_hidden().into_iter().filter(|_| is_large) {
+            self.show(choice, 0);
+        }
+    }
+
+    fn dearest_hidden(&self) -> Vec<usize> {
         let mut hidden: Vec<usize> = (0..self.choices.len())
             .filter(|at| self.hidden[*at] && !self.choices[*at].must_hide)
             .collect();
         hidden.sort_by(|one, other| self.costs[*other].total_cmp(&self.costs[*one]));
-        let each = self.search.allow_as_many_again() / PARTS;
-        for choice in hidden {
-            let mut shown = self.hidden.clone();
-            shown[choice] = false;
-            let worlds: Vec<usize> = (0..self.worlds.len())
-                .filter(|world| self.form(choice, *world).is_some())
-                .collect();
-            let mut pools = Vec::new();
-            for world in worlds {
-                let without = || self.without(world, choice, &shown);
-                match self.search.at_most(each, without) {
-                    Some(pool) => pools.push((world, pool)),
-                    None => break,
-                }
-            }
-            let needed = (0..self.worlds.len()).filter(|w| self.form(choice, *w).is_some());
-            if pools.len() == needed.count() {
-                for (world, pool) in pools {
-                    self.pools[world] = pool;
-                }
-                self.hidden = shown;
+        hidden
+    }
+
+    /// Shows a choice again if everything stays proven by no more than some solves in each world.
+    fn show(&mut self, choice: usize, solves: usize) {
+        let mut shown = self.hidden.clone();
+        shown[choice] = false;
+        let worlds: Vec<usize> = (0..self.worlds.len())
+            .filter(|world| self.form(choice, *world).is_some())
+            .collect();
+        let mut pools = Vec::new();
+        for world in worlds {
+            let without = || self.without(world, choice, &shown);
+            match self.search.at_most(solves, without) {
+                Some(pool) => pools.push((world, pool)),
+                None => return,
             }
         }
+        for (world, pool) in pools {
+            self.pools[world] = pool;
+        }
+        self.hidden = shown;
     }
 
     /// Returns what proves a world once a choice is shown again, or `None` if something would no
@@ -473,6 +506,17 @@ impl<'a> Plan<'a> {
         let mut base: Option<(usize, Base)> = None;
         for need in lost {
             if pool.is_proven(need) {
+                continue;
+            }
+            if let Some(near) = &self.near[world] {
+                // Not to find one near by is reason enough to leave it hidden.
+                let under = Under {
+                    world,
+                    pool: &pool,
+                    hidden: shown,
+                };
+                let step = self.step_shown(near, need, under).ok().flatten()?;
+                pool.add(step);
                 continue;
             }
             if base.as_ref().is_none_or(|(run, _)| *run != need.run) {
@@ -527,205 +571,4 @@ fn tie(key: &[u8; 32], choice: usize) -> f64 {
     hash.update((choice as u64).to_be_bytes());
     let digest = hash.finalize();
     f64::from(u16::from_be_bytes([digest[0], digest[1]])) / 65536.0 / 1000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disclosure::{Functional, Microlp, bounds, verify};
-
-    /// A table of hidden and shown cells with its row and column totals, as choices.
-    fn table(rows: usize, columns: usize) -> Vec<Form> {
-        let cell = |row: usize, column: usize| row * columns + column;
-        let mut forms: Vec<Form> = (0..rows * columns).map(Form::atom).collect();
-        forms.extend((0..rows).map(|row| Form::sum((0..columns).map(|column| cell(row, column)))));
-        forms.extend((0..columns).map(|column| Form::sum((0..rows).map(|row| cell(row, column)))));
-        forms.push(Form::sum(0..rows * columns));
-        forms
-    }
-
-    fn world(truth: &[i64], forms: &[Form], floor: i64) -> (World, Vec<Choice>) {
-        let value = |form: &Form| form.value(truth).expect("it fits");
-        let is_small = |form: &&Form| (1..floor).contains(&value(form));
-        let functionals = forms.iter().filter(is_small).map(|form| Functional {
-            form: form.clone(),
-            at_most: 0,
-            at_least: floor,
-        });
-        let world = World {
-            model: Model {
-                atoms: truth.len(),
-                rows: Vec::new(),
-            },
-            truth: truth.to_vec(),
-            functionals: functionals.collect(),
-            ..World::default()
-        };
-        let choices = forms.iter().map(|form| Choice {
-            forms: vec![Some(form.clone())],
-            cost: 1.0 + (1.0 + value(form) as f64).ln(),
-            must_hide: is_small(&form),
-            hidden_as: None,
-        });
-        (world, choices.collect())
-    }
-
-    fn chosen(worlds: &[World], choices: &[Choice]) -> Chosen {
-        let limits = Limits::default();
-        let worlds: Vec<&World> = worlds.iter().collect();
-        choose(
-            &worlds,
-            choices,
-            &[7; 32],
-            &limits,
-            &Microlp,
-            &mut |_, _| {},
-        )
-        .expect("it fits")
-    }
-
-    #[track_caller]
-    fn check(worlds: &[World], choices: &[Choice]) -> Chosen {
-        let chosen = chosen(worlds, choices);
-        assert_eq!(chosen.unproven, []);
-        for (at, world) in worlds.iter().enumerate() {
-            let model = model_of(world, at, choices, &chosen.hidden);
-            for (functional, held) in world.functionals.iter().enumerate() {
-                let certificate = chosen.proofs[at].witnesses().certificate(functional);
-                let certificate = certificate.expect("everything is proven");
-                if chosen.relaxed.is_empty() {
-                    assert_eq!(verify(&model, held, &certificate), Ok(()));
-                }
-            }
-        }
-        chosen
-    }
-
-    #[test]
-    fn what_proves_one_world_proves_another_like_it() {
-        let (one, mut choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
-        let mut other = one.clone();
-        other.truth[5] += 1;
-        for choice in &mut choices {
-            choice.forms.push(choice.forms[0].clone());
-        }
-        let worlds = [&one, &other];
-        let search = Search::new(&Microlp, Limits::default());
-        let mut plan = Plan::new(&worlds, &choices, &[7; 32], search).expect("it fits");
-        plan.protect(0, &mut |_| {});
-        plan.take_over(1);
-        let pool = &plan.pools[1];
-        assert!(pool.needs().all(|need| pool.is_proven(need)));
-        let model = plan.model(1, &plan.hidden);
-        assert!(plan.pools[1].confirm(&model).is_empty());
-    }
-
-    #[test]
-    fn a_hidden_cell_is_not_had_by_subtraction() {
-        let (world, choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
-        let chosen = check(&[world], &choices);
-        let hidden = chosen.hidden.iter().filter(|hidden| **hidden).count();
-        assert_eq!(hidden, 4, "{:?}", chosen.hidden);
-    }
-
-    #[test]
-    fn what_was_given_away_is_relaxed_and_not_made_worse() {
-        let (mut world, choices) = world(&[1, 15, 25, 20, 30, 12], &table(2, 3), 10);
-        let known = Row::between(Form::atom(0), Some(1), Some(4));
-        world.model.rows.push(known);
-        let chosen = check(&[world.clone()], &choices);
-        let sides: Vec<_> = chosen
-            .relaxed
-            .iter()
-            .map(|r| (r.at_most, r.at_least))
-            .collect();
-        assert_eq!(sides, [(Some(1), None), (None, Some(4))]);
-        let model = model_of(&world, 0, &choices, &chosen.hidden);
-        let left = bounds(&model, &[Form::atom(0)], &Limits::default(), &Microlp);
-        assert_eq!(left, Ok(vec![(1, Some(4))]));
-    }
-
-    #[test]
-    fn an_insider_does_not_read_their_neighbour() {
-        // Two hidden cells sum to 5; the one who is alone in the first knows it.
-        let (mut world, choices) = world(&[1, 4, 20, 30, 40, 50, 60, 70, 80], &table(3, 3), 10);
-        world.insiders = vec![vec![0]];
-        let chosen = check(&[world.clone()], &choices);
-        let mut model = model_of(&world, 0, &choices, &chosen.hidden);
-        model.rows.push(Row::exactly(Form::atom(0), 1));
-        let left = bounds(&model, &[Form::atom(1)], &Limits::default(), &Microlp);
-        let (lower, upper) = left.expect("it can be solved")[0];
-        assert_eq!(lower, 0);
-        assert!(upper.is_some_and(|upper| upper >= 10));
-    }
-
-    #[test]
-    fn all_worlds_are_protected_by_one_choice() {
-        let forms = table(2, 3);
-        let (before, mut choices) = world(&[1, 15, 25, 20, 30, 12], &forms, 10);
-        let (after, others) = world(&[11, 15, 25, 20, 3, 12], &forms, 10);
-        for (choice, other) in choices.iter_mut().zip(others) {
-            choice.must_hide |= other.must_hide;
-            choice.forms.extend(other.forms);
-        }
-        check(&[before, after], &choices);
-    }
-
-    #[test]
-    fn a_truth_that_contradicts_what_is_known_is_refused() {
-        let (mut world, choices) = world(&[1, 15, 25, 20], &table(2, 2), 10);
-        world.model.rows.push(Row::exactly(Form::atom(0), 2));
-        let limits = Limits::default();
-        let found = choose(
-            &[&world],
-            &choices,
-            &[7; 32],
-            &limits,
-            &Microlp,
-            &mut |_, _| {},
-        );
-        assert_eq!(found.err(), Some(Trouble::Untrue { row: 0 }));
-    }
-
-    /// Returns every table of four atoms that a model admits, each atom at most 12.
-    fn all_tables(model: &Model) -> Vec<Vec<i64>> {
-        let table = |at: i64| vec![at % 13, at / 13 % 13, at / 169 % 13, at / 2197];
-        let tables = (0..13 * 13 * 13 * 13).map(table);
-        tables.filter(|table| model.admits(table)).collect()
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
-
-        /// Whoever tries every table there is, an insider too, finds each small cell as small and
-        /// as large as it is to look.
-        #[test]
-        fn trying_every_table_tells_nothing(truth in proptest::collection::vec(0i64..6, 4)) {
-            let (mut world, choices) = world(&truth, &table(2, 2), 3);
-            let alone = (0..4).filter(|atom| truth[*atom] == 1);
-            world.insiders = alone.map(|atom| vec![atom]).collect();
-            let chosen = chosen(&[world.clone()], &choices);
-            proptest::prop_assert!(chosen.unproven.is_empty() && chosen.relaxed.is_empty());
-            let tables = all_tables(&model_of(&world, 0, &choices, &chosen.hidden));
-            let readers = std::iter::once(Vec::new()).chain(world.insiders.clone());
-            for known in readers {
-                let is_known = |atom: usize| known.contains(&atom);
-                let possible = tables
-                    .iter()
-                    .filter(|table| known.iter().all(|atom| table[*atom] == truth[*atom]));
-                let possible: Vec<&Vec<i64>> = possible.collect();
-                for functional in &world.functionals {
-                    let rest = functional.form.without(is_known);
-                    if rest.is_empty() {
-                        continue;
-                    }
-                    let value = |form: &Form, table: &[i64]| form.value(table).expect("it fits");
-                    let own = value(&functional.form, &truth) - value(&rest, &truth);
-                    let values = possible.iter().map(|table| value(&rest, table));
-                    proptest::prop_assert!(values.clone().min() <= Some((functional.at_most - own).max(0)));
-                    proptest::prop_assert!(values.max() >= Some(functional.at_least - own));
-                }
-            }
-        }
-    }
 }
