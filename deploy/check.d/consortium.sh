@@ -9,6 +9,8 @@
 #   murder MEMBER           SIGKILL
 
 : "${cache:?}" "${here:?}" # from deploy/check
+set -E
+trap last_words ERR
 work=$LAB_DIR/work
 exchange=$work/exchange
 members=(inpud anpud relay)
@@ -41,8 +43,9 @@ within() {
 # What every container says at its end.
 last_words() {
   local name
+  trap - ERR
   for name in $("$engine" ps -a --format '{{.Names}}'); do
-    echo "--- $name: $("$engine" inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$name")" >&2
+    echo "--- $name: $("$engine" inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.RestartCount}}' "$name")" >&2
     "$engine" logs --tail 5 "$name" >&2 || true
   done
 }
@@ -270,7 +273,8 @@ consortium_by_kube() {
   sever() { podman network disconnect trial "$(infra "$1")"; }
   mend() { podman network connect --ip "198.51.100.${address[$1]}" --mac-address "02:00:00:00:00:${address[$1]}" trial "$(infra "$1")"; }
   murder() { podman kill -s KILL "$1-node" >/dev/null; }
-  again() { podman start "$1-node" >/dev/null; }
+  # A pod whose last container ends takes its network with it.
+  again() { podman pod start "$1" >/dev/null; }
   freeze() { podman pause "$1-node" >/dev/null; }
   thaw() { podman unpause "$1-node" >/dev/null; }
   stop() { podman pod stop -t 30 "$1" >/dev/null; say "pod stopped"; }
