@@ -10,6 +10,7 @@ everything = {
     "advertise": "https://node.example.org:7443",
     "passphraseSecret": "book",
     "metrics": "0.0.0.0:9443",
+    "metricsTokenSecret": "token",
     "settings": {"LOG_LEVEL": "warn"},
     "data": {"storageClass": "fast", "accessMode": "ReadWriteOncePod"},
     "service": {"type": "LoadBalancer", "annotations": {"a": "b"}},

@@ -274,7 +274,11 @@ consortium_by_kube() {
   mend() { podman network connect --ip "198.51.100.${address[$1]}" --mac-address "02:00:00:00:00:${address[$1]}" trial "$(infra "$1")"; }
   murder() { podman kill -s KILL "$1-node" >/dev/null; }
   # A pod whose last container ends takes its network with it.
-  again() { podman pod start "$1" >/dev/null; }
+  pod_is_down() { [[ $(podman pod inspect --format '{{.State}}' "$1") == Exited ]]; }
+  again() {
+    within 30 "the pod is down" pod_is_down "$1"
+    podman pod start "$1" >/dev/null
+  }
   freeze() { podman pause "$1-node" >/dev/null; }
   thaw() { podman unpause "$1-node" >/dev/null; }
   stop() { podman pod stop -t 30 "$1" >/dev/null; say "pod stopped"; }
