@@ -196,7 +196,10 @@ consortium_by_podman() {
   load
   by_engine
   story
-  podman healthcheck run anpud
+  local member
+  for member in anpud relay; do
+    podman healthcheck run "$member" || fail "$member is not healthy: $(ready "$member")"
+  done
   say "podman healthcheck: healthy"
   ! podman exec anpud /bin/sh -c true 2>/dev/null || fail "there is a shell in the image"
   podman stats --no-stream --format '{{.Name}} {{.MemUsage}}'
@@ -216,6 +219,7 @@ consortium_by_docker() {
   healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' anpud) == healthy ]]; }
   within 90 "docker says healthy" healthy
   docker ps --format '{{.Names}} {{.Status}}'
+  docker inspect --format '{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{end}}' relay
 }
 
 # --- podman-compose and deploy/compose -------------------------------------------------------------
