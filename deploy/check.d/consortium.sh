@@ -101,7 +101,7 @@ story() {
   make_nodes
   say "three nodes made, charter signed and applied: $((SECONDS - begun)) s"
   for member in "${members[@]}"; do start "$member"; done
-  for member in "${members[@]}"; do within 60 "$member is ready" ready "$member"; done
+  for member in "${members[@]}"; do within 120 "$member is ready" ready "$member"; done
   publish inpud 2018Q1 2018-02-12
   publish anpud 2018Q1 2018-03-05
   within 30 "everybody has both" level 1
@@ -212,7 +212,7 @@ consortium_by_docker() {
   install -d "$LAB_DIR/docker"
   dockerd --data-root "$LAB_DIR/docker" --exec-root /run/lab-docker --pidfile /run/lab-docker.pid \
     --default-ulimit nofile=20000:20000 -H "$DOCKER_HOST" >"$LAB_DIR/dockerd.log" 2>&1 &
-  within 60 "dockerd answers" docker version
+  within 180 "dockerd answers" docker version
   load
   by_engine
   story
