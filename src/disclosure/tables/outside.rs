@@ -133,22 +133,27 @@ impl Outside {
         whole_bounds(&self.model(), forms, limits, solver)
     }
 
-    /// As [`Outside::whole_bounds`], from everything everybody knows, and without anything that was
-    /// said of persons.
+    /// As [`Outside::whole_bounds`], from everything everybody knows, and of what was said of
+    /// persons only that some sums are nothing.
     ///
     /// # Errors
-    /// As [`Outside::bounds`].
+    /// When the solver fails.
     pub fn bounds_by_facts(
         &self,
         forms: &[Form],
+        nothing: &[Form],
         limits: &Limits,
         solver: &dyn Solver,
     ) -> Result<Vec<Known>, Trouble> {
+        let nothing = nothing.iter().map(|form| Row::exactly(form.clone(), 0));
         let model = Model {
             atoms: self.layout.atoms(),
-            rows: self.public.clone(),
+            rows: self.public.iter().cloned().chain(nothing).collect(),
         };
-        whole_bounds(&model, forms, limits, solver)
+        match whole_bounds(&model, forms, limits, solver) {
+            Err(Trouble::Contradiction) => Ok(vec![Known::default(); forms.len()]),
+            known => known,
+        }
     }
 
     /// Returns which sums are nothing in the light of everything everybody knows and all that was

@@ -119,8 +119,12 @@ impl<'a> Attack<'a> {
         let told: Vec<bool> = sums.iter().map(forbidden).collect();
         let suspects = sums.iter().zip(&told).filter(|(_, told)| **told);
         let suspects: Vec<Form> = suspects.map(|(sum, _)| sum.form.clone()).collect();
-        let by_facts = outside.bounds_by_facts(&suspects, self.limits, self.solver)?;
-        // That whoever attended also completed, or came once, tells of nobody in particular.
+        // That whoever attended also completed, or came once, tells of nobody in particular, nor
+        // does what follows from that.
+        let beside = sums.iter().filter(|sum| sum.about.what == What::Beside);
+        let beside = beside.map(|sum| sum.form.clone());
+        let nothing: Vec<Form> = beside.filter(|form| of(form).upper == Some(0)).collect();
+        let by_facts = outside.bounds_by_facts(&suspects, &nothing, self.limits, self.solver)?;
         let nothing = outside.are_nothing(&suspects, self.limits, self.solver)?;
         let mut public = by_facts.into_iter().zip(nothing);
         let leaf = self.newest_leaf(pieces);
