@@ -53,7 +53,11 @@ impl Plan<'_> {
         // Where too much is said of hidden totals nothing further was tried.
         let is_said = |unproven: &&Unproven| unproven.why == Trouble::SaidTooMuch;
         let unproven = chosen.unproven.iter();
-        if let Some(unproven) = unproven.clone().find(is_said).or(chosen.unproven.first()) {
+        if let Some(unproven) = unproven
+            .clone()
+            .find(is_said)
+            .or_else(|| chosen.unproven.first())
+        {
             return Err(unproven.why.clone().into());
         }
         let mut figures = self.figures(asked[0], &choices, &chosen.hidden)?;
