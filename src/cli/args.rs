@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, approver, audit, charter, demo, init, peer, prove, record, release, report, serve,
-    story, verify,
+    access, admin, approver, audit, charter, demo, init, peer, prove, record, release, report,
+    serve, story, verify,
 };
 use crate::config::Written;
 
@@ -48,7 +48,7 @@ pub(super) enum Command {
     /// Run the node
     Serve(serve::ServeArgs),
     /// Say whether the node is ready, and what troubles it
-    Health,
+    Health(admin::HealthArgs),
     /// Open the private plane of the running node with its passphrase
     Unlock,
     /// Close the private plane of the running node; what is public goes on being served

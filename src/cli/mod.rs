@@ -99,7 +99,7 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Demo(args) => demo::run(args, &context).await,
         Command::Init(args) => init::run(args, &context).await,
         Command::Serve(args) => serve::run(args, &context).await,
-        Command::Health => admin::health(&context).await,
+        Command::Health(args) => admin::health(args, &context).await,
         Command::Unlock => admin::unlock(&context).await,
         Command::Lock => admin::lock(&context).await,
         Command::Charter(command) => charter::run(command, &context).await,

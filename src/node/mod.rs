@@ -3,10 +3,12 @@
 //! - [`make`]: a new node in an empty directory.
 //! - [`open`]: a node opened in this process: both planes, no listener.
 //! - [`serve`]: a node that listens, syncs, and stops in order.
+//! - `notify`: what the service manager is told.
 //! - [`demo`]: three nodes on this machine, and the story they report.
 
 pub mod demo;
 pub mod make;
+mod notify;
 pub mod open;
 pub mod serve;
 

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::notify;
 use super::open::Node;
 use crate::cli::Failure;
 use crate::cli::host::{Ready, RunNode};
@@ -63,9 +64,11 @@ pub async fn run(
     });
     if told.is_ok() {
         tracing::info!(grpc = %running.grpc, "node serves");
+        notify::tell(notify::State::Ready);
         signals.told_to_stop().await;
         tracing::info!("node stops");
     }
+    notify::tell(notify::State::Stopping);
     tokio::select! {
         () = running.stop() => {}
         () = signals.told_to_stop() => tracing::warn!("stopped at once"),

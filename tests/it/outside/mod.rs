@@ -15,6 +15,7 @@ mod forget;
 mod holds;
 mod kills;
 mod lists;
+mod manager;
 mod markers;
 mod openletter;
 mod putback;

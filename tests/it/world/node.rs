@@ -117,6 +117,16 @@ impl Node {
         self.start(command);
     }
 
+    /// Starts serving with what a service manager gives: a socket to be told on, and the passphrase
+    /// as a credential.
+    pub(crate) fn serve_managed(&mut self, notify: &str, credential: &Path) {
+        let mut command = self.command(&["serve"]);
+        command
+            .env("NOTIFY_SOCKET", notify)
+            .env("COUNTERFOIL_PASSPHRASE_FILE", credential);
+        self.start(command);
+    }
+
     fn start(&mut self, mut command: Command) {
         assert!(self.serving.is_none(), "{} serves already", self.id);
         let ready = self.ready_file();
