@@ -133,27 +133,37 @@ impl Outside {
         whole_bounds(&self.model(), forms, limits, solver)
     }
 
-    /// As [`Outside::whole_bounds`], from everything everybody knows, and of what was said of
-    /// persons only that some sums are nothing.
+    /// As [`Outside::whole_bounds`], without anything that was said of persons.
+    ///
+    /// # Errors
+    /// As [`Outside::bounds`].
+    pub fn bounds_by_facts(
+        &self,
+        forms: &[Form],
+        limits: &Limits,
+        solver: &dyn Solver,
+    ) -> Result<Vec<Known>, Trouble> {
+        let model = Model {
+            atoms: self.layout.atoms(),
+            rows: self.facts.clone(),
+        };
+        whole_bounds(&model, forms, limits, solver)
+    }
+
+    /// Returns which sums are nothing in the light of everything everybody knows, where some others
+    /// are.
     ///
     /// # Errors
     /// When the solver fails.
-    pub fn bounds_by_facts(
+    pub fn follow(
         &self,
         forms: &[Form],
         nothing: &[Form],
         limits: &Limits,
         solver: &dyn Solver,
-    ) -> Result<Vec<Known>, Trouble> {
+    ) -> Result<Vec<bool>, Trouble> {
         let nothing = nothing.iter().map(|form| Row::exactly(form.clone(), 0));
-        let model = Model {
-            atoms: self.layout.atoms(),
-            rows: self.public.iter().cloned().chain(nothing).collect(),
-        };
-        match whole_bounds(&model, forms, limits, solver) {
-            Err(Trouble::Contradiction) => Ok(vec![Known::default(); forms.len()]),
-            known => known,
-        }
+        self.are_nothing(forms, nothing, limits, solver)
     }
 
     /// Returns which sums are nothing in the light of everything everybody knows and all that was
@@ -161,16 +171,25 @@ impl Outside {
     ///
     /// # Errors
     /// When the solver fails.
-    pub fn are_nothing(
+    pub fn are_said_to_be_nothing(
         &self,
         forms: &[Form],
         limits: &Limits,
         solver: &dyn Solver,
     ) -> Result<Vec<bool>, Trouble> {
-        let rows = self.public.iter().chain(&self.statements);
+        self.are_nothing(forms, self.statements.iter().cloned(), limits, solver)
+    }
+
+    fn are_nothing(
+        &self,
+        forms: &[Form],
+        rows: impl Iterator<Item = Row>,
+        limits: &Limits,
+        solver: &dyn Solver,
+    ) -> Result<Vec<bool>, Trouble> {
         let model = Model {
             atoms: self.layout.atoms(),
-            rows: rows.cloned().collect(),
+            rows: self.public.iter().cloned().chain(rows).collect(),
         };
         match whole_bounds(&model, forms, limits, solver) {
             Ok(known) => Ok(known.iter().map(|known| known.upper == Some(0)).collect()),

@@ -124,19 +124,24 @@ impl<'a> Attack<'a> {
         let beside = sums.iter().filter(|sum| sum.about.what == What::Beside);
         let beside = beside.map(|sum| sum.form.clone());
         let nothing: Vec<Form> = beside.filter(|form| of(form).upper == Some(0)).collect();
-        let by_facts = outside.bounds_by_facts(&suspects, &nothing, self.limits, self.solver)?;
-        let nothing = outside.are_nothing(&suspects, self.limits, self.solver)?;
-        let mut public = by_facts.into_iter().zip(nothing);
+        let by_facts = outside.bounds_by_facts(&suspects, self.limits, self.solver)?;
+        let follow = outside.follow(&suspects, &nothing, self.limits, self.solver)?;
+        let said = outside.are_said_to_be_nothing(&suspects, self.limits, self.solver)?;
+        let mut public = by_facts.into_iter().zip(follow.into_iter().zip(said));
         let leaf = self.newest_leaf(pieces);
         for (sum, told) in sums.into_iter().zip(told) {
             let known = of(&sum.form);
             // What everybody reads from the tables of activities is no disclosure.
             let public = told.then(|| public.next()).flatten();
-            let disclosed = told
-                && !public.is_some_and(|(public, is_nothing)| {
-                    known.says_no_more_than(public)
-                        || (is_nothing && sum.about.what == What::Beside)
-                });
+            let is_public = |(by_facts, (follows, is_said))| {
+                let is_nothing = match sum.about.what {
+                    What::Cell => follows && known.upper == Some(0),
+                    What::Beside => is_said,
+                    _ => false,
+                };
+                is_nothing || known.says_no_more_than(by_facts)
+            };
+            let disclosed = told && !public.is_some_and(is_public);
             if let Some((table, cell)) = sum.cell {
                 self.keep(pieces[table], cell, known);
             }
