@@ -1,6 +1,6 @@
 //! Tells the service manager how the node stands: one datagram to the socket it named.
 //!
-//! systemd's notification protocol, sd_notify(3). Without `NOTIFY_SOCKET` nobody asked, and
+//! systemd's notification protocol, `sd_notify(3)`. Without `NOTIFY_SOCKET` nobody asked, and
 //! nothing is said; a manager that cannot be reached does not stop a node.
 
 use std::ffi::OsStr;
