@@ -326,7 +326,7 @@ impl<'a> Search<'a> {
 }
 
 /// Solves that cost little enough to be allowed anyway.
-const FEW: usize = 1000;
+const FEW: usize = 4000;
 
 /// Any whole answer will do.
 pub(super) const ANY: f64 = 1e9;

@@ -265,10 +265,9 @@ impl<'a> Plan<'a> {
             return false;
         }
         if let Some(before) = &self.unbounded {
-            if attempt.chosen.needed == *before {
-                return false;
-            }
-            return self.widen_brackets();
+            let mut both = attempt.chosen.needed.iter().zip(before);
+            let is_more = both.any(|(now, before)| *now && !before);
+            return is_more && self.widen_brackets();
         }
         let k = i64::from(self.case.floor.min_cell);
         for (candidate, figure) in attempt.candidates.iter().zip(&attempt.figures) {

@@ -508,7 +508,10 @@ impl Play {
         }
         let pairs = (0..=last).flat_map(|then| (then + 1..=last).map(move |now| (then, now)));
         let pairs = pairs.filter(|(then, now)| news.contains(then) || news.contains(now));
-        for (then, now) in pairs.filter(|(then, now)| !is_still_so(*then, *now)) {
+        // What was not told of a moment but all of which is still so, is told of the last.
+        let is_told =
+            |(then, now): &(usize, usize)| !is_still_so(*then, *now) && !is_still_so(*now, last);
+        for (then, now) in pairs.filter(is_told) {
             // Of then a reader knows what had been said before now.
             let said = &member.said[..member.moments[now].said_before];
             let until = Attacker::after(&member.moments[then], &[], said, before);
