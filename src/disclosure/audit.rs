@@ -258,14 +258,49 @@ impl<'a> Search<'a> {
             if !solved.is_best() {
                 return Err(Trouble::Timeout.into());
             }
-            let (step, is_whole) = moves.step(&solved.values(), 1.0)?;
+            let values = solved.values();
+            let (step, is_whole) = moves.step(&values, 1.0)?;
             let table = moved(pool.truth(), &step);
             if is_whole && model.admits(&table) {
                 let value = pool.form(need).value(&table);
                 return value.ok_or_else(|| Trouble::Misfit.into());
             }
+            if whole.is_none()
+                && let Some(value) = self.nearest(&moves, &values, (pool, need, model))
+            {
+                return Ok(value);
+            }
         }
         Err(Trouble::WrongTable.into())
+    }
+
+    /// Returns the value of a need's form in a whole table as near as whole numbers come to the
+    /// best of a program, where one is found: none can be nearer.
+    fn nearest(
+        &self,
+        moves: &Moves,
+        values: &[f64],
+        (pool, need, model): (&Pool, Need, &Model),
+    ) -> Option<i64> {
+        let terms = moves.terms(pool.form(need));
+        let best: f64 = terms.iter().map(|(at, times)| times * values[*at]).sum();
+        let by = match need.side {
+            Side::Low => (best - WHOLE).ceil(),
+            Side::High => (best + WHOLE).floor(),
+        };
+        let mut program = moves.program.clone();
+        program.lines.push(Line {
+            terms,
+            lower: (need.side == Side::High).then_some(by),
+            upper: (need.side == Side::Low).then_some(by),
+        });
+        program.whole = Some(ANY);
+        let found = self.solve(&program).ok()?.values();
+        let (step, is_whole) = moves.step(&found, 1.0).ok()?;
+        let table = moved(pool.truth(), &step);
+        let value = pool.form(need).value(&table)?;
+        let is_it = value.checked_sub(pool.value(need)) == Some(by as i64);
+        (is_whole && is_it && model.admits(&table)).then_some(value)
     }
 
     /// Looks for a table the model admits that meets a need.
@@ -327,6 +362,9 @@ impl<'a> Search<'a> {
 
 /// Solves that cost little enough to be allowed anyway.
 const FEW: usize = 4000;
+
+/// How far from a whole number the best of a program may be and count as it.
+const WHOLE: f64 = 1e-6;
 
 /// Any whole answer will do.
 pub(super) const ANY: f64 = 1e9;
