@@ -240,15 +240,12 @@ impl<'a> Search<'a> {
 
     /// Returns the smallest or largest value of a need's form in whole tables.
     pub(super) fn extreme(&self, pool: &Pool, need: Need, model: &Model) -> Result<i64, Failure> {
-        let mut moves = Moves::new(model, pool.truth(), pool.known(need.run), &[])?;
+        let mut moves = Moves::at_no_cost(model, pool.truth(), pool.known(need.run))?;
         let terms = moves.terms(pool.form(need));
         if terms.is_empty() {
             return Ok(pool.value(need));
         }
         let sign = if need.side == Side::Low { 1.0 } else { -1.0 };
-        for column in &mut moves.program.columns {
-            column.cost = 0.0;
-        }
         for (column, times) in terms {
             moves.program.columns[column].cost = sign * times;
         }
@@ -314,9 +311,9 @@ impl<'a> Search<'a> {
         if let Some(step) = self.near_table(model, base, pool, need)? {
             return Ok(step);
         }
-        let (moves, _) = base.as_ref().map_err(Clone::clone)?;
-        let line = line_of(moves, pool, need).ok_or(Failure::Infeasible)?;
-        self.whole_table(model, moves, line, pool, need, ANY)
+        let moves = Moves::at_no_cost(model, pool.truth(), pool.known(need.run))?;
+        let line = line_of(&moves, pool, need).ok_or(Failure::Infeasible)?;
+        self.whole_table(model, &moves, line, pool, need, ANY)
     }
 
     /// Looks for a table at a corner of the program, or near by. None is no answer.

@@ -25,7 +25,7 @@ pub(super) struct Soft<'a> {
 pub(super) struct Moves {
     /// The program without anything asked of it.
     pub(super) program: Program,
-    /// For each atom that may differ: the columns of what lies above and below.
+    /// For each atom that may differ: the columns of what lies above and below, or one of both.
     columns: BTreeMap<usize, (usize, Option<usize>)>,
 }
 
@@ -38,6 +38,32 @@ impl Moves {
         known: &[usize],
         soft: &[Soft<'_>],
     ) -> Result<Self, Trouble> {
+        let mut moves = Self::over(model, truth, known, Self::add_atom)?;
+        for soft in soft {
+            moves.add_soft(soft);
+        }
+        Ok(moves)
+    }
+
+    /// Returns the program in which it costs nothing to differ, with one column for each atom: in
+    /// whole numbers a solver need not choose how to get from above to below then.
+    pub(super) fn at_no_cost(
+        model: &Model,
+        truth: &[i64],
+        known: &[usize],
+    ) -> Result<Self, Trouble> {
+        Self::over(model, truth, known, |moves, atom, value| {
+            let column = moves.add_column(0.0, -value as f64, f64::INFINITY);
+            moves.columns.insert(atom, (column, None));
+        })
+    }
+
+    fn over(
+        model: &Model,
+        truth: &[i64],
+        known: &[usize],
+        add_atom: impl Fn(&mut Self, usize, i64),
+    ) -> Result<Self, Trouble> {
         let fixed = fixed_atoms(model, truth, known);
         let mut moves = Self {
             program: Program::default(),
@@ -45,30 +71,23 @@ impl Moves {
         };
         for (atom, value) in truth.iter().enumerate() {
             if !fixed[atom] {
-                moves.add_atom(atom, *value);
+                add_atom(&mut moves, atom, *value);
             }
         }
         moves.add_rows(model, truth)?;
-        for soft in soft {
-            moves.add_soft(soft);
-        }
         Ok(moves)
     }
 
-    fn add_column(&mut self, cost: f64, upper: f64) -> usize {
-        self.program.columns.push(Column {
-            cost,
-            lower: 0.0,
-            upper,
-        });
+    fn add_column(&mut self, cost: f64, lower: f64, upper: f64) -> usize {
+        self.program.columns.push(Column { cost, lower, upper });
         self.program.columns.len() - 1
     }
 
     fn add_atom(&mut self, atom: usize, value: i64) {
         // Costs that differ a little: ties make a solver wander.
         let cost = 1.0 + (atom.wrapping_mul(0x9E37_79B1) % 1009) as f64 / 4096.0;
-        let above = self.add_column(cost * UNIT, f64::INFINITY);
-        let below = (value > 0).then(|| self.add_column(cost * UNIT, value as f64));
+        let above = self.add_column(cost * UNIT, 0.0, f64::INFINITY);
+        let below = (value > 0).then(|| self.add_column(cost * UNIT, 0.0, value as f64));
         self.columns.insert(atom, (above, below));
     }
 
@@ -111,8 +130,8 @@ impl Moves {
             }
             return;
         }
-        terms.push((self.add_column(soft.cost, f64::INFINITY), -1.0));
-        terms.push((self.add_column(soft.cost, f64::INFINITY), 1.0));
+        terms.push((self.add_column(soft.cost, 0.0, f64::INFINITY), -1.0));
+        terms.push((self.add_column(soft.cost, 0.0, f64::INFINITY), 1.0));
         self.program.lines.push(Line {
             terms,
             lower: Some(0.0),

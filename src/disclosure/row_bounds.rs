@@ -32,6 +32,51 @@ impl RowBounds {
         (lower.unwrap_or(i64::MIN), upper)
     }
 
+    /// Returns the smallest value of a form as far as one of these rows tells of most of it, and
+    /// atoms of the rest.
+    pub(crate) fn least_beside(&self, rows: &[Row], form: &Form) -> Option<i64> {
+        self.least_of_times(rows, form, 1)
+    }
+
+    /// Returns the largest value of a form in the same way.
+    pub(crate) fn most_beside(&self, rows: &[Row], form: &Form) -> Option<i64> {
+        let least = self.least_of_times(rows, form, -1);
+        least.map(i64::saturating_neg)
+    }
+
+    fn least_of_times(&self, rows: &[Row], form: &Form, sign: i64) -> Option<i64> {
+        let beside = rows.iter().flat_map(|row| {
+            let lower = row.lower.map(|lower| (1, lower));
+            let upper = row.upper.map(|upper| (-1, upper.saturating_neg()));
+            let sides = [lower, upper].into_iter().flatten();
+            sides.filter_map(move |(side, least)| {
+                least.checked_add(self.least_of_rest(form, sign, &row.form, side)?)
+            })
+        });
+        beside.max()
+    }
+
+    /// Returns the least of `sign * form - side * taken`, as far as atoms tell.
+    fn least_of_rest(&self, form: &Form, sign: i64, taken: &Form, side: i64) -> Option<i64> {
+        let (mut all, mut less) = (form.terms().peekable(), taken.terms().peekable());
+        let mut sum = 0i64;
+        loop {
+            let atom = match (all.peek(), less.peek()) {
+                (Some((one, _)), Some((other, _))) => *one.min(other),
+                (Some((one, _)), None) | (None, Some((one, _))) => *one,
+                (None, None) => return Some(sum),
+            };
+            let is_it = |(other, _): &(usize, i64)| *other == atom;
+            let own = all.next_if(is_it).map_or(0, |(_, times)| times);
+            let gone = less.next_if(is_it).map_or(0, |(_, times)| times);
+            let own = own.checked_mul(sign)?;
+            let left = own.checked_sub(gone.checked_mul(side)?)?;
+            if left != 0 {
+                sum = sum.checked_add(self.term(atom, left).0?)?;
+            }
+        }
+    }
+
     /// Returns what is still to be kept of a functional, or `None` where everybody knows its
     /// value already.
     pub(crate) fn left_of(&self, functional: &Functional) -> Option<Functional> {
@@ -116,6 +161,10 @@ mod tests {
             known.bounds(&Form::atom(2).minus(&Form::atom(3))),
             (0, Some(3))
         );
+        // Two rows say of it that it is at most the last of its atoms more than nothing.
+        let part = Form::sum([2, 4]).minus(&Form::atom(3));
+        assert_eq!(known.bounds(&part), (3, None));
+        assert_eq!(known.least_beside(&rows, &part), Some(0));
         let asked = Functional {
             form: Form::atom(3),
             at_most: 0,

@@ -59,11 +59,8 @@ impl World {
         let pool = Pool::new(&self.truth, &self.functionals, &self.insiders);
         let pool = pool.ok_or(Trouble::Misfit)?;
         let mut pool = pool.inside(&self.inside, &self.nothing);
-        for (insider, atoms) in self.insiders.iter().enumerate() {
-            let own = |atom: &usize| Row::exactly(Form::atom(*atom), self.truth[*atom]);
-            let mut rows = self.model.rows.clone();
-            rows.extend(atoms.iter().map(own));
-            pool.know(insider + 1, &RowBounds::from(self.truth.len(), &rows));
+        for run in 1..pool.readers() {
+            pool.know(run, &self.known_to(&pool, run));
         }
         for (need, left) in &*self.given.left.borrow() {
             if pool.is_less(*need, *left) {
@@ -71,6 +68,14 @@ impl World {
             }
         }
         Ok(pool)
+    }
+
+    /// Returns what a reader knows of single atoms.
+    pub(super) fn known_to(&self, pool: &Pool, run: usize) -> RowBounds {
+        let own = |atom: &usize| Row::exactly(Form::atom(*atom), self.truth[*atom]);
+        let mut rows = self.model.rows.clone();
+        rows.extend(pool.known(run).iter().map(own));
+        RowBounds::from(self.truth.len(), &rows)
     }
 
     /// Returns the least or the most of a need's form that a reader finds possible before

@@ -27,6 +27,7 @@ use self::near::Near;
 use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
+use super::row_bounds::RowBounds;
 use super::solver::{Failure, Limits, Solver, Trouble};
 use super::world::{Proof, World};
 use super::{Form, Model, Row};
@@ -147,7 +148,7 @@ struct Shown {
 /// How much of a need there is to be had.
 #[derive(Clone, Copy)]
 enum Left {
-    /// All of it.
+    /// All of it, but for what follows for an insider row by row.
     Asked,
     /// What was not given away before.
     Before,
@@ -169,6 +170,8 @@ struct Plan<'a> {
     near: Vec<Option<Near>>,
     search: Search<'a>,
     relaxed: Vec<Relaxed>,
+    /// What the insider of a world who was looked at last knows of single atoms.
+    known: Option<((usize, usize), RowBounds)>,
     unproven: BTreeMap<(usize, Need), Trouble>,
 }
 
@@ -208,6 +211,7 @@ impl<'a> Plan<'a> {
             near,
             search,
             relaxed: Vec::new(),
+            known: None,
             unproven: BTreeMap::new(),
         })
     }
@@ -428,7 +432,10 @@ impl<'a> Plan<'a> {
     fn relax(&mut self, world: usize, need: Need, left: Left) -> Result<bool, Failure> {
         let (pool, of) = (&self.pools[world], self.worlds[world]);
         let left = match left {
-            Left::Asked => return Ok(true),
+            Left::Asked => {
+                self.relax_by_rows(world, need);
+                return Ok(true);
+            }
             Left::Before => of.left_before(&self.search, pool, need)?,
             Left::Said if of.may_take(need) => {
                 let everything = self.model(world, &vec![true; self.choices.len()]);
@@ -436,8 +443,34 @@ impl<'a> Plan<'a> {
             }
             Left::Said => return Ok(false),
         };
-        if !pool.is_less(need, left) {
-            return Ok(false);
+        Ok(self.relax_to(world, need, left))
+    }
+
+    /// Relaxes a need of an insider to what of it follows from single rows, which is quickly told.
+    fn relax_by_rows(&mut self, world: usize, need: Need) {
+        if need.run == 0 {
+            return;
+        }
+        let (pool, of) = (&self.pools[world], self.worlds[world]);
+        let known = match self.known.take() {
+            Some(((of, run), known)) if (of, run) == (world, need.run) => known,
+            _ => of.known_to(pool, need.run),
+        };
+        let (rows, form) = (&of.model.rows, pool.form(need));
+        let left = match need.side {
+            Side::Low => known.least_beside(rows, form),
+            Side::High => known.most_beside(rows, form),
+        };
+        self.known = Some(((world, need.run), known));
+        if let Some(left) = left {
+            self.relax_to(world, need, left);
+        }
+    }
+
+    /// Relaxes a need if there is less left of it; returns whether there is.
+    fn relax_to(&mut self, world: usize, need: Need, left: i64) -> bool {
+        if !self.pools[world].is_less(need, left) {
+            return false;
         }
         self.pools[world].relax(need, left);
         self.relaxed.push(Relaxed {
@@ -447,7 +480,7 @@ impl<'a> Plan<'a> {
             at_most: (need.side == Side::Low).then_some(left),
             at_least: (need.side == Side::High).then_some(left),
         });
-        Ok(true)
+        true
     }
 
     /// Shows again, dearest first, what everything stays proven without.
