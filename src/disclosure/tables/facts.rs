@@ -75,7 +75,7 @@ pub(crate) fn facts<'s>(
     }
     let elsewhere: BTreeSet<Form> = tables
         .clone()
-        .flat_map(|(count, _)| elsewhere(layout, count))
+        .flat_map(|(count, most)| elsewhere(layout, count, most))
         .collect();
     let elsewhere = elsewhere.into_iter().map(Row::at_least_nothing);
     facts.extend(elsewhere.map(|row| fact(row, From::AttendedThere)));
@@ -290,6 +290,21 @@ mod tests {
         assert!(allows([1, 1, 0], [0, 0, 1]));
         assert!(!allows([9, 9, 0], [9, 9, 1]));
         assert!(!allows([9, 0, 0], [8, 0, 1]));
+    }
+
+    #[test]
+    fn one_activity_that_no_code_names_is_in_one_place() {
+        let codes = ["TH", "other", "several"];
+        let most = |other| {
+            [
+                [Some(9), Some(other), Some(1)],
+                [Some(9), Some(other), None],
+            ]
+        };
+        // Five were in several places, four of them where one activity was in several.
+        let allows = |other, attended| allows(codes, most(other), [attended, [0, 0, 5]]);
+        assert!(allows(2, [0, 5, 4]) && !allows(1, [0, 5, 4]));
+        assert!(allows(1, [1, 5, 4]) && allows(1, [0, 5, 5]));
     }
 
     #[test]

@@ -28,9 +28,10 @@ pub(super) fn between_places<'s>(
     atoms.collect()
 }
 
-/// Returns what follows of persons who were in several places along the only axis of a table: each
-/// attended outside of any one place, and twice, unless it was at what itself stands in several.
-pub(super) fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
+/// Returns what follows of persons who were in several places along the only axis of a table, given
+/// the most activities behind its cells: each attended outside of any one place, and twice, unless
+/// it was at what itself stands in several.
+pub(super) fn elsewhere(layout: &Layout, count: &Count, most: &[Option<u32>]) -> Vec<Form> {
     let [axis] = count.axes.as_slice() else {
         return Vec::new();
     };
@@ -51,9 +52,14 @@ pub(super) fn elsewhere(layout: &Layout, count: &Count) -> Vec<Form> {
         .fold(Form::default(), |sum, over| sum.plus(&over));
     let (at_several, in_several) = &cells[several];
     let mut rows = vec![all.plus(at_several).minus(in_several)];
-    let named = cells.iter().zip(&axis.codes);
-    let named = named.filter(|(_, code)| *code != SEVERAL && *code != OTHER);
-    rows.extend(named.map(|(cell, _)| all.minus(&over(cell))));
+    // What no code names is one place where one activity took place.
+    let is_one_place = |at: usize| match axis.codes[at].as_str() {
+        SEVERAL => false,
+        OTHER => matches!(most.get(at), Some(Some(..=1))),
+        _ => true,
+    };
+    let places = (0..cells.len()).filter(|at| is_one_place(*at));
+    rows.extend(places.map(|at| all.minus(&over(&cells[at]))));
     rows
 }
 
