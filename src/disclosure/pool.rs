@@ -81,8 +81,8 @@ pub(super) struct Pool {
     /// Bounds that had to be relaxed for an insider.
     relaxed: BTreeMap<Need, i64>,
     proofs: Vec<Option<usize>>,
-    /// Functionals inside a sum that is bounded itself.
-    inside: Vec<bool>,
+    /// For each functional, the sums it is inside of that are bounded themselves.
+    inside: Vec<Vec<Form>>,
     /// Functionals that are no secret where everybody can tell that they are nothing.
     nothing: Vec<bool>,
 }
@@ -129,7 +129,7 @@ impl Pool {
 
     /// Returns the same pool, asking less of insiders inside sums that are bounded themselves, and
     /// nothing of them where what is nothing is no secret.
-    pub(super) fn inside(mut self, inside: &[bool], nothing: &[bool]) -> Self {
+    pub(super) fn inside(mut self, inside: &[Vec<Form>], nothing: &[bool]) -> Self {
         self.inside = inside.to_vec();
         self.nothing = nothing.to_vec();
         for need in self.needs() {
@@ -231,10 +231,9 @@ impl Pool {
         }
         match need.side {
             Side::High => {
-                let inside = self.inside.get(need.functional) == Some(&true);
-                let own = known.iter().map(|atom| self.truth[*atom]).max();
-                let own = own.filter(|_| inside).unwrap_or(0);
-                Some(functional.at_least.saturating_sub(own))
+                let inside = self.inside.get(need.functional).into_iter().flatten();
+                let own = inside.map(|total| self.own(total, known)).max();
+                Some(functional.at_least.saturating_sub(own.unwrap_or(0)))
             }
             Side::Low => {
                 let own = self.own(&functional.form, known);

@@ -21,9 +21,9 @@ pub struct World {
     pub functionals: Vec<Functional>,
     /// Atoms whose true value an insider knows; each is a reader of their own.
     pub insiders: Vec<Vec<usize>>,
-    /// For each functional, whether it lies inside a sum that is bounded itself, so that what an
-    /// insider knows of that sum is missing from what it can be; none where empty.
-    pub inside: Vec<bool>,
+    /// For each functional, the sums it lies inside of that are bounded themselves, so that what an
+    /// insider adds to such a sum is missing from what it can be; none where empty.
+    pub inside: Vec<Vec<Form>>,
     /// For each functional, whether what is said of hidden cells may take from the most it can
     /// be; none where empty.
     pub yielding: Vec<bool>,

@@ -58,7 +58,7 @@ pub(super) fn small_changes(
                     functional,
                     about: moved.about,
                     why: Why::Changed,
-                    inside: false,
+                    inside: Vec::new(),
                 });
             }
         }

@@ -20,8 +20,16 @@ pub(crate) struct Sensitive {
     /// The table and cell it is about.
     pub(crate) about: (usize, usize),
     pub(crate) why: Why,
-    /// Whether it lies inside a total that is shown to be below the floor.
-    pub(crate) inside: bool,
+    /// The totals it lies inside of that are shown to be below the floor.
+    pub(crate) inside: Vec<Form>,
+}
+
+/// How much a reader must find possible of what lies inside a total.
+#[derive(Clone, Debug)]
+struct Room {
+    at_least: i64,
+    /// The totals that are shown to be below the floor.
+    inside: Vec<Form>,
 }
 
 /// Finds them in the true tables of one state.
@@ -42,20 +50,20 @@ impl Search<'_> {
     pub(super) fn all(&self) -> Vec<Sensitive> {
         let mut found = Found::default();
         for (at, sheet) in self.sheets.iter().enumerate() {
-            let limit = self.limit(&sheet.count);
+            let room = &self.room(&sheet.count);
             for (cell, tally) in sheet.tallies.iter().enumerate() {
                 if let (Some(why), Some(form)) = (
                     self.weakness(sheet, cell, tally),
                     self.layout.cell(&sheet.count, cell),
                 ) {
-                    found.add(self.sensitive(self.kept(form, limit), (at, cell), why, limit));
+                    found.add(self.sensitive(self.kept(form, room), (at, cell), why, room));
                 }
                 self.complements(sheet, cell, |form| {
                     found.add(self.sensitive(
-                        self.apart(form, limit),
+                        self.apart(form, room),
                         (at, cell),
                         Why::AllButFew,
-                        limit,
+                        room,
                     ));
                 });
             }
@@ -152,28 +160,30 @@ impl Search<'_> {
 
     /// Returns how much a reader must find possible: one less in what is shown as a whole to be
     /// below the floor.
-    fn limit(&self, count: &Count) -> i64 {
+    fn room(&self, count: &Count) -> Room {
         let k = i64::from(self.floor.min_cell);
         let total = count.split(Vec::new());
         let attended = Count {
             measure: Measure::Attendances,
             ..total.clone()
         };
-        let is_small = |count: &Count| {
-            let form = self.layout.cell(count, 0);
-            form.and_then(|form| form.value(self.truth))
-                .is_some_and(|value| value < k)
-        };
-        k - i64::from(is_small(&total) || is_small(&attended))
+        let forms = [total, attended].into_iter().collect::<BTreeSet<_>>();
+        let forms = forms.iter().filter_map(|count| self.layout.cell(count, 0));
+        let is_small = |form: &Form| form.value(self.truth).is_some_and(|value| value < k);
+        let inside: Vec<Form> = forms.filter(is_small).collect();
+        Room {
+            at_least: k - i64::from(!inside.is_empty()),
+            inside,
+        }
     }
 
-    fn kept(&self, form: Form, limit: i64) -> Functional {
+    fn kept(&self, form: Form, room: &Room) -> Functional {
         // That somebody is there may be known where existence is not hidden.
         let somebody = form.value(self.truth).is_some_and(|value| value > 0);
         Functional {
             form,
             at_most: i64::from(!self.floor.hide_existence && somebody),
-            at_least: limit,
+            at_least: room.at_least,
         }
     }
 
@@ -183,21 +193,21 @@ impl Search<'_> {
         functional: Functional,
         about: (usize, usize),
         why: Why,
-        limit: i64,
+        room: &Room,
     ) -> Sensitive {
         Sensitive {
             functional,
             about,
             why,
-            inside: limit < i64::from(self.floor.min_cell),
+            inside: room.inside.clone(),
         }
     }
 
-    const fn apart(&self, form: Form, limit: i64) -> Functional {
+    const fn apart(&self, form: Form, room: &Room) -> Functional {
         Functional {
             form,
             at_most: 0,
-            at_least: limit,
+            at_least: room.at_least,
         }
     }
 
@@ -281,7 +291,7 @@ impl Search<'_> {
         let Some(beside) = self.sheet(&attended) else {
             return Vec::new();
         };
-        let limit = self.limit(&attended);
+        let room = &self.room(&attended);
         let tallies = sheet.tallies.iter().zip(&beside.tallies).enumerate();
         let counted =
             tallies.filter(|(_, (some, all))| some.value.is_some() && all.value.is_some());
@@ -290,7 +300,7 @@ impl Search<'_> {
             let rest = all.minus(&self.layout.cell(&sheet.count, cell)?);
             let why = Why::Beside(Measure::Attendances);
             is_meant(rest.value(self.truth)?)
-                .then(|| self.sensitive(self.apart(rest, limit), (at, cell), why, limit))
+                .then(|| self.sensitive(self.apart(rest, room), (at, cell), why, room))
         };
         counted.filter_map(rest).collect()
     }
@@ -300,7 +310,7 @@ impl Search<'_> {
     fn parts(&self, at: usize, sheet: &Sheet, found: &mut Found) {
         let k = i64::from(self.floor.min_cell);
         let whole = &sheet.count;
-        let limit = self.limit(whole);
+        let room = &self.room(whole);
         let within = self.sheets.iter().filter(|part| {
             part.count.period != whole.period
                 && whole.period.covers(part.count.period)
@@ -320,7 +330,7 @@ impl Search<'_> {
                         at_most: few,
                         at_least: k - 1,
                     };
-                    found.add(self.sensitive(functional, (at, cell), Why::Rest, limit));
+                    found.add(self.sensitive(functional, (at, cell), Why::Rest, room));
                 }
             }
         }
@@ -342,7 +352,7 @@ impl Search<'_> {
 
     fn overlap(&self, at: usize, one: &Sheet, other: &Sheet, found: &mut Found) {
         let k = i64::from(self.floor.min_cell);
-        let limit = self.limit(&one.count);
+        let room = &self.room(&one.count);
         for cell in 0..one.tallies.len() {
             for from in 0..other.tallies.len() {
                 let parts = self
@@ -356,12 +366,7 @@ impl Search<'_> {
                     .value(self.truth)
                     .is_some_and(|rest| (1..k).contains(&rest))
                 {
-                    found.add(self.sensitive(
-                        self.apart(rest, limit),
-                        (at, cell),
-                        Why::Rest,
-                        limit,
-                    ));
+                    found.add(self.sensitive(self.apart(rest, room), (at, cell), Why::Rest, room));
                 }
             }
         }
@@ -397,7 +402,9 @@ impl Found {
         }
         if let Some(known) = self.at.get(&functional.form) {
             let known = &mut self.list[*known];
-            known.inside &= sensitive.inside;
+            known
+                .inside
+                .retain(|total| sensitive.inside.contains(total));
             let known = &mut known.functional;
             known.at_most = known.at_most.min(functional.at_most);
             known.at_least = known.at_least.max(functional.at_least);

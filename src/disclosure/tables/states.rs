@@ -80,7 +80,7 @@ fn asked(world: &World<'_>, k: i64) -> engine::World {
     // Of differences inside a small total nothing more is asked than that they may be nothing.
     let is_yielding = |one: &Sensitive| {
         let Functional { form, at_least, .. } = &one.functional;
-        one.inside && *at_least < k && form.terms().any(|(_, times)| times < 0)
+        !one.inside.is_empty() && *at_least < k && form.terms().any(|(_, times)| times < 0)
     };
     let open = world.sensitive.iter().map(|_| false);
     engine::World {
@@ -91,7 +91,7 @@ fn asked(world: &World<'_>, k: i64) -> engine::World {
         truth: world.truth.clone(),
         functionals: asked().map(|one| one.functional.clone()).collect(),
         insiders: world.alone.clone(),
-        inside: asked().map(|one| one.inside).collect(),
+        inside: asked().map(|one| one.inside.clone()).collect(),
         yielding: asked().map(is_yielding).collect(),
         nothing: open.chain(world.nothing.iter().map(|_| true)).collect(),
         ..engine::World::default()

@@ -644,7 +644,10 @@ impl<'a> Attacker<'a> {
                 time.covers(when) && !(is_several && measure == Measure::People)
             }));
         }
-        if alone(&people) && (is_several || !alone(attended)) {
+        // Nobody is taken to know where persons stand in a table that nobody made.
+        let stands = (Measure::People, time, split, code.to_owned());
+        let is_told = self.unknowns.contains_key(&stands);
+        if is_told && alone(&people) && (is_several || !alone(attended)) {
             // What took place in several countries, only those of several attended.
             insiders.push(insider(
                 "who stands in",
