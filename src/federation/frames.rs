@@ -48,7 +48,10 @@ pub(super) fn pack_leaves<'a>(leaves: impl Iterator<Item = &'a [u8]>) -> Vec<u8>
 }
 
 /// Unpacks `count` leaves.
-pub(super) fn unpack_leaves(packed: &[u8], count: u32) -> Result<Vec<Vec<u8>>, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Malformed`] where they are not that.
+pub fn unpack_leaves(packed: &[u8], count: u32) -> Result<Vec<Vec<u8>>, Refusal> {
     if count as usize > MOST_LEAVES {
         let problem = format!("names {count} leaves, more than {MOST_LEAVES}");
         return Err(Refusal::malformed("a batch of leaves", problem));
@@ -79,7 +82,10 @@ pub(super) fn pack_note(note: &[u8]) -> Vec<u8> {
 }
 
 /// Decompresses a charter note.
-pub(super) fn unpack_note(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Malformed`] where it is none, or too large.
+pub fn unpack_note(packed: &[u8]) -> Result<Vec<u8>, Refusal> {
     decompress("a charter version", packed, MOST_CHARTER)
 }
 

@@ -124,12 +124,17 @@ impl Moved {
             Then::Implied { world, form, was } => {
                 // What cannot be reckoned out is taken for known.
                 let (lower, upper) = match left[*world].get(form) {
-                    Some(known) => (known.lower.unwrap_or(i64::MIN), known.upper?),
-                    None => (*was, *was),
+                    Some(known) => (known.lower.unwrap_or(i64::MIN), known.upper),
+                    None => (*was, Some(*was)),
                 };
-                match self.is_little_outside((lower, upper), k) {
-                    true => self.beyond((lower, upper), k),
-                    false => self.within(*was, (lower, upper), k)?,
+                match upper {
+                    // By how much it fell nobody knows; that it fell must not be known either.
+                    None if self.value < lower => [Some((self.value, lower)), None],
+                    None => return None,
+                    Some(upper) if self.is_little_outside((lower, upper), k) => {
+                        self.beyond((lower, upper), k)
+                    }
+                    Some(upper) => self.within(*was, (lower, upper), k)?,
                 }
             }
         };
@@ -244,6 +249,33 @@ mod tests {
     #[test]
     fn what_cannot_have_grown_by_much_may_have_shrunk_by_it() {
         assert_eq!(asked(8, (6, 6), (0, 9)), Some((1, 8)));
+    }
+
+    #[test]
+    fn what_fell_below_what_it_was_at_least_may_not_have_fallen() {
+        let form = Form::atom(0);
+        let then = Known {
+            lower: Some(1),
+            upper: None,
+        };
+        let left = [Left::new(), Left::from([(form.clone(), then)])];
+        let asked = |value| {
+            let implied = Then::Implied {
+                world: 1,
+                form: form.clone(),
+                was: 2,
+            };
+            let moved = Moved {
+                about: (0, 0),
+                form: form.clone(),
+                value,
+                then: implied,
+            };
+            let found = moved.functional(0, &left, 5);
+            found.map(|functional| (functional.at_most, functional.at_least))
+        };
+        assert_eq!(asked(0), Some((0, 1)));
+        assert_eq!(asked(1), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::count::Count;
 use super::layout::{Body, Layout, VISITS};
-use super::several::{beside_several, between_places, elsewhere, several_along};
+use super::several::{beside_several, between_places, elsewhere, over_time, several_along};
 use crate::disclosure::{Form, Row};
 use crate::model::{Measure, table};
 
@@ -79,6 +79,9 @@ pub(crate) fn facts<'s>(
         .collect();
     let elsewhere = elsewhere.into_iter().map(Row::at_least_nothing);
     facts.extend(elsewhere.map(|row| fact(row, From::AttendedThere)));
+    let over_time = over_time(layout, tables.clone()).into_iter();
+    let over_time = over_time.map(Row::at_least_nothing);
+    facts.extend(over_time.map(|row| fact(row, From::Part)));
     let once: BTreeSet<Form> = tables
         .flat_map(|(count, most)| once(layout, count, most))
         .collect();

@@ -210,6 +210,12 @@ impl Layout {
         Some(block.form(body, &self.at(body, count, cell)))
     }
 
+    /// Returns the sums of atoms that the cells of a table are, in order.
+    pub(super) fn forms(&self, count: &Count) -> Option<Vec<Form>> {
+        let cells = 0..count.cells();
+        cells.map(|cell| self.cell(count, cell)).collect()
+    }
+
     /// Returns the sum of atoms that is in one cell and not in another of the same measure;
     /// `None` where no block holds both.
     pub fn difference(&self, one: (&Count, usize), other: (&Count, usize)) -> Option<(Form, Form)> {
@@ -325,6 +331,21 @@ impl Layout {
 }
 
 impl Body {
+    /// Returns the axes it is laid out along, each once.
+    pub(super) fn axes(&self) -> BTreeSet<&Axis> {
+        self.blocks.iter().flat_map(|block| &block.axes).collect()
+    }
+
+    /// Returns a table like those it is laid out for, along one axis and in some time.
+    pub(super) fn along(&self, axis: &Axis, period: Period) -> Count {
+        Count {
+            measure: self.measure,
+            signers: self.signers,
+            axes: vec![axis.clone()],
+            period,
+        }
+    }
+
     /// Returns the one period that is all of the time there is.
     fn whole(&self) -> Option<Period> {
         match self.times.as_slice() {

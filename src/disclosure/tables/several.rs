@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::count::Count;
-use super::layout::{Layout, VISITS};
+use super::layout::{Body, Layout, VISITS};
 use crate::disclosure::Form;
-use crate::model::{Measure, table};
+use crate::model::{Axis, Grain, Measure, Period, table};
 
 /// Where what is in more than one place stands.
 pub(super) const SEVERAL: &str = "several";
@@ -45,22 +45,123 @@ pub(super) fn elsewhere(layout: &Layout, count: &Count, most: &[Option<u32>]) ->
     let Some(cells) = cells.collect::<Option<Vec<(Form, Form)>>>() else {
         return Vec::new();
     };
-    let over = |(attended, people): &(Form, Form)| attended.minus(people);
-    let all = cells
-        .iter()
-        .map(over)
-        .fold(Form::default(), |sum, over| sum.plus(&over));
-    let (at_several, in_several) = &cells[several];
-    let mut rows = vec![all.plus(at_several).minus(in_several)];
     // What no code names is one place where one activity took place.
-    let is_one_place = |at: usize| match axis.codes[at].as_str() {
+    let is_one_place = |at: &usize| match axis.codes[*at].as_str() {
         SEVERAL => false,
-        OTHER => matches!(most.get(at), Some(Some(..=1))),
+        OTHER => matches!(most.get(*at), Some(Some(..=1))),
         _ => true,
     };
-    let places = (0..cells.len()).filter(|at| is_one_place(*at));
-    rows.extend(places.map(|at| all.minus(&over(&cells[at]))));
+    let places = (0..cells.len()).filter(is_one_place);
+    met_elsewhere(&cells, several, places.map(|at| vec![at]))
+}
+
+/// Returns what follows of persons of several places, given how often anybody was met in each place
+/// and who stands there: each was met twice, and outside of any one place; or in several at once.
+fn met_elsewhere(
+    cells: &[(Form, Form)],
+    several: usize,
+    places: impl Iterator<Item = Vec<usize>>,
+) -> Vec<Form> {
+    let over: Vec<Form> = (cells.iter().map(|(met, people)| met.minus(people))).collect();
+    let outside = |place: &[usize]| {
+        let outside = (0..over.len()).filter(|at| !place.contains(at));
+        outside.fold(Form::default(), |sum, at| sum.plus(&over[at]))
+    };
+    let twice = outside(&[]).plus(&over[several]);
+    let places = places.map(|place| outside(&place));
+    std::iter::once(twice).chain(places).collect()
+}
+
+/// Returns what follows of persons by place in parts of a longer time: who was in one place in a
+/// part of it stands there, or in several; and where anybody stands is where they stood in parts.
+pub(super) fn over_time<'s>(
+    layout: &Layout,
+    tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])> + Clone,
+) -> BTreeSet<Form> {
+    let people = |body: &&Body| body.measure == Measure::People;
+    let mut rows = BTreeSet::new();
+    for whole in layout.bodies().iter().filter(people) {
+        let Some(period) = whole.only else { continue };
+        for axis in whole.axes() {
+            let codes = &axis.codes;
+            let Some(several) = codes.iter().position(|code| code == SEVERAL) else {
+                continue;
+            };
+            let forms = |period| layout.forms(&whole.along(axis, period));
+            let Some(people) = forms(period) else {
+                continue;
+            };
+            let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
+            for grain in shorter {
+                let stood: Vec<Option<Vec<Form>>> = (period.split(*grain, 1).into_iter())
+                    .map(|part| {
+                        let is_empty = nothing_took_place(part, tables.clone());
+                        forms(part).or_else(|| is_empty.then(|| vec![Form::default(); codes.len()]))
+                    })
+                    .collect();
+                let told = stood.iter().flatten();
+                rows.extend(told.flat_map(|part| still_there(&people, part, several)));
+                let Some(stood) = stood.into_iter().collect::<Option<Vec<_>>>() else {
+                    continue;
+                };
+                let met = (0..codes.len()).map(|at| {
+                    let parts = stood.iter().map(|part| &part[at]);
+                    parts.fold(Form::default(), |sum, part| sum.plus(part))
+                });
+                let cells: Vec<(Form, Form)> = met.zip(people.iter().cloned()).collect();
+                let there = (0..cells.len()).filter(|at| *at != several);
+                rows.extend(there.map(|at| cells[at].0.minus(&cells[at].1)));
+                let places = single_places(axis, period, tables.clone());
+                rows.extend(met_elsewhere(&cells, several, places.into_iter()));
+            }
+        }
+    }
     rows
+}
+
+fn still_there(whole: &[Form], part: &[Form], several: usize) -> Vec<Form> {
+    let still = |at: usize| match at == several {
+        true => whole[at].minus(&part[at]),
+        false => whole[at].plus(&whole[several]).minus(&part[at]),
+    };
+    (0..whole.len()).map(still).collect()
+}
+
+/// Returns whether everybody knows that nothing was held in some time.
+fn nothing_took_place<'s>(
+    period: Period,
+    mut tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])>,
+) -> bool {
+    tables.any(|(count, most)| {
+        let is_all = count.period.covers(period) && VISITS.contains(&count.measure);
+        is_all && most.len() == count.cells() && most.iter().all(|most| *most == Some(0))
+    })
+}
+
+/// Returns the codes that are one place at most: each that is named, and all that no code of a
+/// table names where one activity took place among them.
+fn single_places<'s>(
+    axis: &Axis,
+    period: Period,
+    tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])>,
+) -> BTreeSet<Vec<usize>> {
+    let is_named = |at: &usize| axis.codes[*at] != SEVERAL && axis.codes[*at] != OTHER;
+    let named = (0..axis.codes.len()).filter(is_named).map(|at| vec![at]);
+    let others = tables.filter_map(|(count, most)| {
+        let [along] = count.axes.as_slice() else {
+            return None;
+        };
+        let is_like = count.period == period && along.dimension == axis.dimension;
+        let other = along.codes.iter().position(|code| code == OTHER)?;
+        let is_one = matches!(most.get(other), Some(Some(..=1)));
+        let is_other = |at: &usize| {
+            let code = &axis.codes[*at];
+            code == OTHER || !along.codes.contains(code)
+        };
+        let place = (0..axis.codes.len()).filter(is_other);
+        (is_like && is_one).then(|| place.collect())
+    });
+    named.chain(others).collect()
 }
 
 /// Returns the axes along which a cell is of several places.
