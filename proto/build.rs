@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "releases",
     "reports",
     "summary",
+    "vault",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

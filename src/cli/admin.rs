@@ -1,11 +1,14 @@
 //! `health`, `unlock`, `lock`.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::host::Host;
 use super::output::{Reply, count};
+use super::passphrase;
 use crate::rpc::Client;
 use crate::wire;
 
@@ -33,10 +36,25 @@ pub(super) async fn health<H: Host>(
     context.answer(&HealthReply::from(health))
 }
 
-pub(super) async fn unlock<H: Host>(context: &Context<'_, H>) -> Result<u8, Failure> {
+/// Arguments of `unlock`.
+#[derive(Debug, clap::Args)]
+pub(super) struct UnlockArgs {
+    /// Open it with the code on the recovery sheet in this file, where the passphrase is forgotten
+    #[arg(long, value_name = "FILE")]
+    recovery_file: Option<PathBuf>,
+}
+
+pub(super) async fn unlock<H: Host>(
+    args: &UnlockArgs,
+    context: &Context<'_, H>,
+) -> Result<u8, Failure> {
     let client = running(context).await?;
+    let passphrase = match &args.recovery_file {
+        Some(file) => passphrase::recovery_code(file)?,
+        None => context.passphrase()?,
+    };
     let request = wire::UnlockRequest {
-        passphrase: context.passphrase()?.as_str().to_owned(),
+        passphrase: passphrase.as_str().to_owned(),
     };
     let locked = client.unlock(request).await?.locked;
     context.answer(&LockReply { locked })

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, admin, approver, audit, charter, demo, init, peer, prove, record, release, report,
-    serve, story, verify,
+    access, admin, approver, audit, charter, demo, init, passphrase, peer, prove, record, release,
+    report, serve, story, verify, wipe,
 };
 use crate::config::Written;
 
@@ -50,9 +50,14 @@ pub(super) enum Command {
     /// Say whether the node is ready, and what troubles it
     Health(admin::HealthArgs),
     /// Open the private plane of the running node with its passphrase
-    Unlock,
+    Unlock(admin::UnlockArgs),
     /// Close the private plane of the running node; what is public goes on being served
     Lock,
+    /// Who opens the private plane: several people, each with a passphrase of their own
+    #[command(subcommand)]
+    Passphrase(passphrase::PassphraseCommand),
+    /// Destroy the node's keys and its private plane, for ever
+    Wipe(wipe::WipeArgs),
     /// The consortium's signed constitution
     #[command(subcommand)]
     Charter(charter::CharterCommand),
@@ -92,6 +97,7 @@ impl Command {
             self,
             Self::Demo(_)
                 | Self::Verify(_)
+                | Self::Wipe(_)
                 | Self::Approver(approver::ApproverCommand::Key(_))
                 | Self::Charter(
                     charter::CharterCommand::New(_) | charter::CharterCommand::Verify(_)

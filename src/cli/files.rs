@@ -63,8 +63,13 @@ impl Reserved {
         Ok(Self { path, file })
     }
 
-    pub(super) fn fill(mut self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.file
+    pub(super) fn fill(self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.write(what, bytes)
+    }
+
+    /// Fills it, and can still take it away again.
+    pub(super) fn write(&self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
+        (&self.file)
             .write_all(bytes)
             .and_then(|()| self.file.sync_all())
             .map_err(|error| {
@@ -72,9 +77,9 @@ impl Reserved {
             })
     }
 
-    /// Takes the empty file away again.
+    /// Takes the file away again.
     pub(super) fn give_up(self) {
-        // It is empty; left behind, it hurts nobody.
+        // What it holds, if anything, opens nothing; left behind, it hurts nobody.
         let _left = std::fs::remove_file(self.path);
     }
 }

@@ -12,6 +12,8 @@ use crate::charter::Size;
 use crate::config::{Config, Passphrase};
 use crate::model::MemberId;
 use crate::rpc::Client;
+use crate::store::RecoveryCode;
+use crate::store::wipe::Wiped;
 use crate::wire;
 
 /// A node opened in this process.
@@ -56,6 +58,9 @@ pub trait Host: Sync {
         ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Destroys the node in a directory that no process uses; one cut short is finished.
+    fn wipe(&self, dir: &Path, all: bool) -> impl Future<Output = Result<Wiped, Failure>> + Send;
+
     /// Makes a consortium on this machine, tells its story, and hands it to `show`. Unless `once`,
     /// it stays up until it is interrupted.
     fn demo(
@@ -97,6 +102,8 @@ pub struct MadeNode {
     pub witness_key: String,
     /// The recovery key as it is to be kept on paper; `None` for a relay.
     pub recovery_key: Option<Zeroizing<String>>,
+    /// The code that opens the book when every passphrase is lost; `None` for a relay.
+    pub recovery_code: Option<RecoveryCode>,
 }
 
 /// A node to run.

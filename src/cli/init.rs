@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -35,7 +36,7 @@ pub(super) struct InitArgs {
     /// Where other nodes reach this one, https://host:port; without it, it only dials out
     #[arg(long, value_name = "URL")]
     advertise: Option<String>,
-    /// Write the recovery key to a new file instead of printing it
+    /// Write the recovery sheet to a new file, to be printed and removed, instead of printing it
     #[arg(long, value_name = "FILE")]
     recovery_out: Option<PathBuf>,
     /// Only replicate and witness: no records, no log of its own
@@ -72,7 +73,7 @@ pub(super) async fn run<H: Host>(args: InitArgs, context: &Context<'_, H>) -> Re
     let reserved = args
         .recovery_out
         .as_deref()
-        .map(|path| Reserved::new("recovery key", path))
+        .map(|path| Reserved::new("recovery sheet", path))
         .transpose()?;
     let made = async {
         let new = NewNode {
@@ -98,12 +99,12 @@ pub(super) async fn run<H: Host>(args: InitArgs, context: &Context<'_, H>) -> Re
         }
     };
     let mut reply = InitReply::new(args.member, context.dir.display().to_string(), &made);
-    match (reserved, &made.recovery_key) {
-        (Some(reserved), Some(key)) => {
-            reserved.fill("recovery key", format!("{}\n", key.as_str()).as_bytes())?;
-            reply.recovery_key = None;
+    match (reserved, made.sheet()) {
+        (Some(reserved), Some(sheet)) => {
+            reserved.fill("recovery sheet", sheet.as_bytes())?;
+            (reply.recovery_key, reply.recovery_code) = (None, None);
         }
-        // A relay has no recovery key, so there is nothing to keep.
+        // A relay has nothing to recover, so there is nothing to keep.
         (Some(reserved), None) => reserved.give_up(),
         (None, _) => {}
     }
@@ -130,6 +131,19 @@ struct InitReply {
     /// Only where no file was named for it: nothing else ever shows it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_key: Option<String>,
+    /// As above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_code: Option<String>,
+    #[serde(skip)]
+    sheet: Option<Zeroizing<String>>,
+}
+
+impl MadeNode {
+    /// Returns what is to be kept on paper.
+    fn sheet(&self) -> Option<Zeroizing<String>> {
+        let code = self.recovery_code.as_ref()?;
+        Some(code.sheet(self.recovery_key.as_deref().map(String::as_str)))
+    }
 }
 
 impl InitReply {
@@ -140,6 +154,11 @@ impl InitReply {
             log_key: made.log_key.clone(),
             witness_key: made.witness_key.clone(),
             recovery_key: made.recovery_key.as_ref().map(|key| key.to_string()),
+            recovery_code: made
+                .recovery_code
+                .as_ref()
+                .map(|code| code.grouped().to_string()),
+            sheet: made.sheet(),
         }
     }
 }
@@ -147,10 +166,8 @@ impl InitReply {
 impl Reply for InitReply {
     fn human(&self) -> String {
         let mut text = format!("Made the node of {} in {}.\n", self.member, self.dir);
-        if let Some(key) = &self.recovery_key {
-            text.push_str(&format!(
-                "\nRecovery key, to be kept on paper and shown to nobody:\n\n  {key}\n\n"
-            ));
+        if let (Some(_), Some(sheet)) = (&self.recovery_key, &self.sheet) {
+            text.push_str(&format!("\n{}\n", sheet.as_str()));
         }
         text.push_str("Next: `counterfoil charter card` prints its card for the charter.\n");
         text
@@ -167,6 +184,7 @@ mod tests {
             log_key: None,
             witness_key: "w".to_owned(),
             recovery_key: None,
+            recovery_code: None,
         };
         let member: MemberId = "relay".parse().expect("an id");
         let reply = InitReply::new(member, "d".to_owned(), &made);

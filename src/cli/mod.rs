@@ -18,6 +18,7 @@ mod args;
 mod audit;
 mod charter;
 mod context;
+mod cores;
 mod demo;
 pub mod failure;
 mod files;
@@ -27,17 +28,20 @@ pub mod host;
 mod import;
 mod init;
 mod output;
+mod passphrase;
 mod peer;
 mod preview;
 mod prove;
 mod record;
 mod release;
 mod report;
+mod retention;
 mod serve;
 mod story;
 mod template;
 mod trace;
 mod verify;
+mod wipe;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -72,6 +76,8 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Invocation, ExitCode> {
+    // Before anything secret is read: no key ends in a core dump.
+    cores::leave_none();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let output = Output {
         json: asks_for_json(&arguments),
@@ -100,8 +106,10 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Init(args) => init::run(args, &context).await,
         Command::Serve(args) => serve::run(args, &context).await,
         Command::Health(args) => admin::health(args, &context).await,
-        Command::Unlock => admin::unlock(&context).await,
+        Command::Unlock(args) => admin::unlock(&args, &context).await,
         Command::Lock => admin::lock(&context).await,
+        Command::Passphrase(command) => passphrase::run(command, &context).await,
+        Command::Wipe(args) => wipe::run(&args, &context).await,
         Command::Charter(command) => charter::run(command, &context).await,
         Command::Record(command) => record::run(command, &context).await,
         Command::Release(command) => release::run(command, &context).await,
@@ -176,6 +184,18 @@ fn understand(
     } else {
         Written::default()
     };
+    if let Command::Wipe(_) = &command {
+        // It works whatever else is broken, settings and passphrase files too.
+        return Ok(Invocation {
+            command,
+            dir,
+            flag_dir,
+            config: Config::default(),
+            output: Output {
+                json: everywhere.json,
+            },
+        });
+    }
     let flags = Written::default().with_flag("passphrase_file", everywhere.passphrase_file);
     let config = file
         .under(Written::from_env(variables)?)

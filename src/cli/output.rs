@@ -74,6 +74,14 @@ impl Output {
     }
 }
 
+/// Asks for a line at the terminal, on standard error.
+pub(super) fn ask_line(prompt: &str) -> io::Result<String> {
+    io::stderr().lock().write_all(prompt.as_bytes())?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line)
+}
+
 /// Prints a file as it is.
 pub(super) fn print_file(bytes: &[u8]) -> Result<(), Failure> {
     match print(bytes) {

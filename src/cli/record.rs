@@ -1,4 +1,4 @@
-//! `record import|template|add|list|show|edit|delete|forget|remove`.
+//! `record import|template|add|list|show|edit|delete|forget|remove|retention|holdings`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::forget;
 use super::host::Host;
 use super::import;
 use super::output::{Reply, count, printable, table};
+use super::retention;
 use super::template;
 use crate::model::Kind;
 use crate::wire;
@@ -61,6 +62,10 @@ pub(super) enum RecordCommand {
     Forget(forget::ForgetArgs),
     /// Take a person out of one list of one record, as a correction
     Remove(forget::RemoveArgs),
+    /// Let persons go whose year was published long enough ago; every count stays
+    Retention(retention::RetentionArgs),
+    /// Say what is held about people, per kind and year, since when, and what keeps it
+    Holdings(retention::HoldingsArgs),
 }
 
 pub(super) async fn run<H: Host>(
@@ -72,6 +77,8 @@ pub(super) async fn run<H: Host>(
         RecordCommand::Template(args) => return template::run(args, context).await,
         RecordCommand::Forget(args) => return forget::forget(args, context).await,
         RecordCommand::Remove(args) => return forget::remove(args, context).await,
+        RecordCommand::Retention(args) => return retention::retention(args, context).await,
+        RecordCommand::Holdings(args) => return retention::holdings(args, context).await,
         RecordCommand::List { kind, period } => return list(kind, period, context).await,
         RecordCommand::Add { kind, set } => {
             let request = wire::AddRecordRequest {

@@ -10,18 +10,22 @@
 pub mod passphrase;
 pub mod written;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::words;
+use crate::model::{Kind, words};
 
 pub use passphrase::Passphrase;
 pub use written::{Place, Written};
 
 /// Name of the settings file inside the node's directory.
 pub const FILE_NAME: &str = "counterfoil.toml";
+
+/// Days that rows about persons are kept, where nobody says otherwise.
+const RETENTION_DAYS: u32 = 90;
 
 /// A setting that cannot be used. Its code is always `config`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +105,9 @@ pub struct Config {
     /// Persons a draft needs before it leaves: the one who previews and publishes it, and others
     /// who approve it with keys of their own. Default 1, at most 10: publishing is enough.
     pub approvals: NonZeroU32,
+    /// Days that rows about persons are kept after their year was published, by kind; `None` for
+    /// ever. Default 90. Fewer: less to be found, and less to correct a year with.
+    pub retention: BTreeMap<Kind, Option<u32>>,
     /// How long calls may finish after SIGTERM. Default 10 seconds.
     pub drain: Duration,
 }
@@ -119,6 +126,10 @@ impl Default for Config {
             max_connections: None,
             max_connections_per_peer: NonZeroU32::new(16).expect("16 is not zero"),
             approvals: NonZeroU32::MIN,
+            retention: Kind::ALL
+                .iter()
+                .map(|kind| (*kind, Some(RETENTION_DAYS)))
+                .collect(),
             drain: Duration::from_secs(10),
         }
     }
@@ -192,6 +203,31 @@ pub const SETTINGS: &[Setting] = &[
         key: "release.approvals",
         default: "1",
         about: "Persons a draft needs: whoever publishes it, and others who approve it (1 to 10).",
+    },
+    Setting {
+        key: "retention.days",
+        default: "90",
+        about: "Days rows about persons are kept after their year was published, or off: for ever.",
+    },
+    Setting {
+        key: "retention.consultation",
+        default: "90",
+        about: "The same for one kind of record, where it is to be another number.",
+    },
+    Setting {
+        key: "retention.training",
+        default: "90",
+        about: "As above.",
+    },
+    Setting {
+        key: "retention.joint_project",
+        default: "90",
+        about: "As above.",
+    },
+    Setting {
+        key: "retention.advocacy_action",
+        default: "90",
+        about: "As above.",
     },
     Setting {
         key: "drain",

@@ -12,12 +12,16 @@ use std::time::Duration;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::{Config, ConfigError, Passphrase, SETTINGS};
+use crate::model::Kind;
 
 /// Longest settings file, in bytes.
 const MOST_LEN: usize = 64 << 10;
 
 /// What the name of every setting in the environment begins with.
 const PREFIX: &str = "COUNTERFOIL_";
+
+/// Most days a setting may ask for: ten years.
+const MOST_DAYS: u32 = 3_660;
 
 /// Where a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +201,7 @@ impl Written {
             approvals: self
                 .read("release.approvals", persons)?
                 .unwrap_or(default.approvals),
+            retention: self.retention()?,
             drain: self
                 .read("drain", |text| {
                     duration(text, Duration::ZERO, Duration::from_secs(3600))
@@ -214,6 +219,24 @@ impl Written {
             .get(key)
             .map(|text| parse(&text.value).map_err(|problem| bad(key, &text.place, &problem)))
             .transpose()
+    }
+
+    /// Returns the days persons are kept, per kind: its own, or those of all kinds.
+    fn retention(&self) -> Result<BTreeMap<Kind, Option<u32>>, ConfigError> {
+        let of_all = self.read("retention.days", days)?;
+        let mut retention = Config::default().retention;
+        for (kind, kept) in &mut retention {
+            let own = match kind {
+                Kind::Consultation => self.read("retention.consultation", days)?,
+                Kind::Training => self.read("retention.training", days)?,
+                Kind::JointProject => self.read("retention.joint_project", days)?,
+                Kind::AdvocacyAction => self.read("retention.advocacy_action", days)?,
+                // Its lists name nobody.
+                Kind::CapacityMilestone => None,
+            };
+            *kept = own.or(of_all).unwrap_or(*kept);
+        }
+        Ok(retention)
     }
 
     /// Returns the passphrase file once it can be read, by its owner alone. A path in a settings
@@ -321,6 +344,19 @@ fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
         _ => address(text)
             .map(Some)
             .map_err(|problem| problem + " or off"),
+    }
+}
+
+fn days(text: &str) -> Result<Option<u32>, String> {
+    let days = || text.parse().ok().filter(|days| *days <= MOST_DAYS);
+    match text {
+        "off" => Ok(None),
+        _ => days().map(Some).ok_or_else(|| {
+            format!(
+                "is {}, not a whole number of days from 0 to {MOST_DAYS}, or off",
+                quoted(text)
+            )
+        }),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config;
 use crate::identity::{GovernorKey, WitnessKey, canon};
 use crate::release::keys::{self, MemberKeys};
 use crate::release::plane::relay_keys;
-use crate::store::{Cost, Entropy, NodeDir, file};
+use crate::store::{Cost, DataKey, Entropy, NodeDir, RecoveryCode, StoreError, file};
 
 /// Returns where the member's card lies.
 pub(super) fn card_path(dir: &Path) -> PathBuf {
@@ -32,6 +32,7 @@ pub(super) fn witness_path(dir: &Path) -> PathBuf {
 pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, Failure> {
     let member_keys = MemberKeys::generate(&new.member, entropy, clock.now()).map_err(failure)?;
     let recovery = keys::seed(entropy).map_err(failure)?;
+    let code = RecoveryCode::generate(entropy).map_err(failure)?;
     let witness_seed = keys::seed(entropy).map_err(failure)?;
     let witness = WitnessKey::from_seed(&witness_seed);
     // A card that cannot be made leaves no directory behind.
@@ -48,6 +49,7 @@ pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, F
             let data_key = dir
                 .create_vault(passphrase.as_str().as_bytes(), Cost::DEFAULT, entropy)
                 .map_err(failure)?;
+            add_recovery(&dir, &data_key, &code, entropy).map_err(failure)?;
             let private = dir.private(&data_key, entropy).map_err(failure)?;
             member_keys.seal_into(&private).map_err(failure)?;
         }
@@ -74,7 +76,22 @@ pub fn make(new: &NewNode, clock: Clock, entropy: Entropy) -> Result<MadeNode, F
         log_key: card.member().log_key.map(|key| key.to_string()),
         witness_key: witness.public_key().to_string(),
         recovery_key: (!new.relay).then(|| Zeroizing::new(canon::to_base64(&*recovery))),
+        recovery_code: (!new.relay).then_some(code),
     })
+}
+
+/// Lets the code on the recovery sheet open the vault.
+fn add_recovery(
+    dir: &NodeDir,
+    key: &DataKey,
+    code: &RecoveryCode,
+    entropy: Entropy,
+) -> Result<(), StoreError> {
+    let Some(mut vault) = dir.vault()? else {
+        return Ok(());
+    };
+    vault.set_recovery(key, code.as_str().as_bytes(), entropy)?;
+    dir.set_vault(&vault)
 }
 
 fn card(

@@ -21,6 +21,7 @@ use crate::config::{Config, Passphrase};
 use crate::rpc::errors::Told;
 use crate::rpc::{Client, connect, local};
 use crate::store::os_entropy;
+use crate::store::wipe::{self, Wiped};
 use open::Node;
 
 /// This program, as its commands see it.
@@ -95,6 +96,11 @@ impl Host for Program {
         ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
     ) -> Result<(), Failure> {
         serve::run(run, Clock::SYSTEM, os_entropy, ready).await
+    }
+
+    async fn wipe(&self, dir: &Path, all: bool) -> Result<Wiped, Failure> {
+        let dir = dir.to_owned();
+        on_thread(move || wipe::wipe(&dir, all, os_entropy).map_err(failure)).await
     }
 
     async fn demo(

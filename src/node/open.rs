@@ -113,6 +113,8 @@ impl Node {
             }),
             approvals: config.approvals.get(),
             holds_changed: tokio::sync::Notify::new(),
+            retention: config.retention.clone(),
+            wiped: tokio::sync::Notify::new(),
             card: Mutex::new(card),
         });
         office.show_certificate();

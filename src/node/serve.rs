@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::notify;
 use super::open::Node;
+use super::{failure, notify};
 use crate::cli::Failure;
 use crate::cli::host::{Ready, RunNode};
 use crate::clock::Clock;
@@ -20,7 +20,7 @@ use crate::rpc::local::LocalSocket;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
-use crate::store::Entropy;
+use crate::store::{Entropy, wipe};
 
 /// How often the node looks whether its certificate must be renewed.
 const RENEWAL: Duration = Duration::from_secs(6 * 60 * 60);
@@ -65,13 +65,20 @@ pub async fn run(
     if told.is_ok() {
         tracing::info!(grpc = %running.grpc, "node serves");
         notify::tell(notify::State::Ready);
-        signals.told_to_stop().await;
+        tokio::select! {
+            () = signals.told_to_stop() => {}
+            () = running.node.office.wiped.notified() => {}
+        }
         tracing::info!("node stops");
     }
     notify::tell(notify::State::Stopping);
     tokio::select! {
         () = running.stop() => {}
         () = signals.told_to_stop() => tracing::warn!("stopped at once"),
+    }
+    // Only once nothing is open any more; the keys are gone since it was asked for.
+    if wipe::decided(&run.dir).map_err(failure)?.is_some() {
+        wipe::remove(&run.dir).map_err(failure)?;
     }
     told
 }

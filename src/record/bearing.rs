@@ -110,6 +110,7 @@ mod tests {
             lists: std::collections::BTreeMap::new(),
             created: jiff::Timestamp::UNIX_EPOCH,
             updated: jiff::Timestamp::UNIX_EPOCH,
+            let_go: 0,
             source: None,
         }
     }

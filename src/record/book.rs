@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::entry::Record;
 use super::error::RecordError;
+use super::let_go::{PERSONAL, let_go, person_rows};
 use super::person::SourceKey;
+use super::schema::List;
 use crate::model::Kind;
 use crate::store::{Changes, PrivateStore};
 
@@ -63,8 +65,25 @@ impl Space {
     }
 }
 
+/// The part of the private database that holds records with their persons, under another key than
+/// the rest; see [`crate::store::private::PERSONS`]. Beside each lies, among the records, the same
+/// with nobody in it.
+const WITH_PERSONS: u8 = 3;
+
+/// The part that says how records lie in it.
+const LAYOUT: u8 = 0x22;
+const PARTED: &[u8] = b"parted";
+
+/// How many records are parted in one write.
+const PARTED_AT_ONCE: usize = 100;
+
 impl Book for PrivateStore {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
+        if space == Space::Records
+            && let Some(value) = Self::get(self, WITH_PERSONS, key)?
+        {
+            return Ok(Some(value.to_vec()));
+        }
         let value = Self::get(self, space.number(), key)?;
         Ok(value.map(|value| value.to_vec()))
     }
@@ -72,26 +91,99 @@ impl Book for PrivateStore {
     fn scan(&self, space: Space, prefix: &[u8], each: &mut Each<'_>) -> Result<(), RecordError> {
         for found in Self::scan(self, space.number(), prefix) {
             let (key, value) = found?;
-            each(&key, &value)?;
+            let whole = match space {
+                Space::Records => Self::get(self, WITH_PERSONS, &key)?,
+                Space::Sources => None,
+            };
+            each(&key, whole.as_ref().unwrap_or(&value))?;
         }
         Ok(())
     }
 
     fn apply(&self, changes: Vec<Change>) -> Result<(), RecordError> {
-        Ok(Self::apply(self, batch(changes))?)
+        Ok(Self::apply(self, batch(self, changes)?)?)
     }
 }
 
 /// Returns changes as the private database takes them, for what is written together with them.
-pub fn batch(changes: Vec<Change>) -> Changes {
+///
+/// # Errors
+/// Fails where a change holds a record that is none.
+pub fn batch(store: &PrivateStore, changes: Vec<Change>) -> Result<Changes, RecordError> {
     let mut batch = Changes::new();
     for Change { space, key, value } in changes {
-        match value {
-            Some(value) => batch.put(space.number(), &key, value),
-            None => batch.delete(space.number(), &key),
+        let is_parted = store.is_parted() && space == Space::Records;
+        let plain = match &value {
+            Some(value) if is_parted => without_persons(&key, value)?,
+            _ => None,
+        };
+        match (value, plain) {
+            (Some(value), Some(plain)) => {
+                batch.put(WITH_PERSONS, &key, value);
+                batch.put(space.number(), &key, plain);
+                continue;
+            }
+            (Some(value), None) => batch.put(space.number(), &key, value),
+            (None, _) => batch.delete(space.number(), &key),
+        }
+        if is_parted {
+            batch.delete(WITH_PERSONS, &key);
         }
     }
-    batch
+    Ok(batch)
+}
+
+/// Returns a stored record with nobody in it, or `None` where it names nobody.
+fn without_persons(key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
+    // Most records have no such list, and none of those need be read.
+    let mentions = |list: &List| {
+        let name = list.as_str().as_bytes();
+        memchr::memmem::find(value, name).is_some()
+    };
+    if !PERSONAL.iter().any(mentions) {
+        return Ok(None);
+    }
+    let record = decode(key, value)?;
+    let names_somebody = person_rows(&record) > 0;
+    Ok(names_somebody.then(|| let_go(&record).encode()))
+}
+
+/// Parts records as earlier versions stored them from their persons.
+///
+/// # Errors
+/// Fails where a record is damaged, or the database does.
+pub fn part(store: &PrivateStore) -> Result<(), RecordError> {
+    if !store.is_parted() || store.get(LAYOUT, PARTED)?.is_some() {
+        return Ok(());
+    }
+    let (mut changes, mut is_any) = (Vec::new(), false);
+    let write = |changes: &mut Vec<Change>| -> Result<(), RecordError> {
+        let changes = std::mem::take(changes);
+        Ok(store.apply(batch(store, changes)?)?)
+    };
+    for found in PrivateStore::scan(store, Space::Records.number(), &[]) {
+        let (key, value) = found?;
+        let is_whole = PrivateStore::get(store, WITH_PERSONS, &key)?.is_none();
+        is_any = true;
+        if is_whole && without_persons(&key, &value)?.is_some() {
+            changes.push(Change {
+                space: Space::Records,
+                key,
+                value: Some(value.to_vec()),
+            });
+        }
+        if changes.len() >= PARTED_AT_ONCE {
+            write(&mut changes)?;
+        }
+    }
+    write(&mut changes)?;
+    if is_any {
+        // Files hold what stood in them before until they are written anew.
+        store.request_rewrite()?;
+    }
+    let mut layout = Changes::new();
+    layout.put(LAYOUT, PARTED, Vec::new());
+    Ok(store.apply(layout)?)
 }
 
 /// Where a row of a file went, and what it said when it was last imported.
@@ -172,12 +264,17 @@ pub fn each(
     each: &mut dyn FnMut(Record) -> Result<(), RecordError>,
 ) -> Result<(), RecordError> {
     book.scan(Space::Records, &[kind_byte(kind)], &mut |key, value| {
-        let (kind, id) = parse_record_key(key).ok_or_else(|| RecordError::Damaged {
-            id: Uuid::nil(),
-            reason: "its key is not one of ours".to_owned(),
-        })?;
-        each(Record::decode(kind, id, value)?)
+        each(decode(key, value)?)
     })
+}
+
+/// Reads a record as it is stored.
+fn decode(key: &[u8], value: &[u8]) -> Result<Record, RecordError> {
+    let (kind, id) = parse_record_key(key).ok_or_else(|| RecordError::Damaged {
+        id: Uuid::nil(),
+        reason: "its key is not one of ours".to_owned(),
+    })?;
+    Record::decode(kind, id, value)
 }
 
 pub(super) fn origin(book: &dyn Book, key: SourceKey) -> Result<Option<Origin>, RecordError> {
@@ -192,7 +289,8 @@ pub(super) fn origin(book: &dyn Book, key: SourceKey) -> Result<Option<Origin>, 
         .transpose()
 }
 
-pub(super) fn put_record(record: &Record) -> Change {
+/// Returns what stores a record as it is.
+pub fn put_record(record: &Record) -> Change {
     Change {
         space: Space::Records,
         key: record_key(record.kind, record.id),

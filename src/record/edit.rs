@@ -62,6 +62,7 @@ impl Desk<'_> {
             lists: BTreeMap::new(),
             created: self.now,
             updated: self.now,
+            let_go: 0,
             source: None,
         }
     }

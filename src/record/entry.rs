@@ -33,6 +33,8 @@ pub struct Record {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+    /// How many rows about persons were let go, once their time was over; see [`super::let_go`].
+    pub let_go: u64,
     /// By which name an import knows it again.
     pub(super) source: Option<SourceKey>,
 }
@@ -269,8 +271,18 @@ struct Stored {
     created: i64,
     /// Milliseconds since 1970.
     updated: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    let_go: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceKey>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -294,6 +306,7 @@ impl Record {
                 .collect(),
             created: self.created.as_millisecond(),
             updated: self.updated.as_millisecond(),
+            let_go: self.let_go,
             source: self.source,
         };
         let bytes = serde_json::to_vec(&stored);
@@ -327,6 +340,7 @@ impl Record {
             lists,
             created: time(stored.created)?,
             updated: time(stored.updated)?,
+            let_go: stored.let_go,
             source: stored.source,
         })
     }
@@ -382,6 +396,7 @@ mod tests {
             lists: BTreeMap::from([(List::Participants, vec![row])]),
             created: Timestamp::from_millisecond(1_500_000_000_123).expect("in range"),
             updated: Timestamp::from_millisecond(1_500_000_000_124).expect("in range"),
+            let_go: 0,
             source: Some(key),
         }
     }

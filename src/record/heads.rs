@@ -141,6 +141,7 @@ mod tests {
             lists: lists.into(),
             created: jiff::Timestamp::UNIX_EPOCH,
             updated: jiff::Timestamp::UNIX_EPOCH,
+            let_go: 0,
             source: None,
         };
         let found = contradictions(&record);

@@ -11,6 +11,7 @@
 //! - `bearing`: on which periods a record bears, and by what it is seen that it changed.
 //! - [`mod@edit`]: add, edit, delete, list.
 //! - [`mod@forget`]: a person leaves the book, or one list.
+//! - [`mod@let_go`]: a record with nobody in it any more, and every count as it was.
 //! - [`mod@import`]: a file becomes records, all or nothing, the same file twice changing nothing.
 //! - [`mod@tabulate`]: the numbers of a plan table.
 //! - [`template`]: an empty table to fill in.
@@ -37,6 +38,7 @@ pub mod forget;
 mod heads;
 pub mod import;
 mod joint;
+pub mod let_go;
 pub mod tabulate;
 pub mod template;
 
@@ -49,6 +51,7 @@ pub use error::RecordError;
 pub use forget::{Leaving, Remarked};
 pub use heads::contradictions;
 pub use import::{ImportOutcome, ImportRequest, Rejection, Target, import, kind_of, suggest};
+pub use let_go::{let_go, person_rows};
 pub use person::{Pseudonym, RecordKeys};
 pub use schema::{Field, List, Shape};
 pub use tabulate::{Counting, TableRequest, tabulate};

@@ -220,6 +220,13 @@ keyed! {
     SourceKey
 }
 
+impl SourceKey {
+    /// Returns the name of a row that is known by its place alone.
+    pub(super) const fn numbered(place: usize) -> Self {
+        Self((place as u128).to_be_bytes())
+    }
+}
+
 /// A text that is not 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 32 hexadecimal digits")]

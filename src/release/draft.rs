@@ -13,7 +13,9 @@ use super::sheets::Sheets;
 use super::statement::{self, Statements};
 use crate::charter::policy::{Audience, Size};
 use crate::charter::{Member, Policy};
-use crate::disclosure::tables::{Case, Protected, Reason, State, Verdict, Why, protect};
+use crate::disclosure::tables::{
+    Case, Protected, Reason, State, Verdict, Why, protect, show_again,
+};
 use crate::disclosure::{Limits, Microlp, Solver};
 use crate::model::{Cell, Figure, Kind, MemberId, Period, Series, Summary, Table, Tally};
 use crate::record::Book;
@@ -246,7 +248,10 @@ fn one(
         verdicts,
         proven,
         certificate,
-    } = protect(&case, &mut |_, _| {});
+    } = match sheets.is_let_go {
+        true => show_again(&case),
+        false => protect(&case, &mut |_, _| {}),
+    };
     let mut verdicts = verdicts.into_iter();
 
     let (newest, before) = history.newest().unzip();

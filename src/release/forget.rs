@@ -76,7 +76,7 @@ fn write(store: &PrivateStore, leaving: Leaving, is_settled: bool) -> Result<(),
     if leaving.changes.is_empty() {
         return Ok(());
     }
-    let mut changes = batch(leaving.changes);
+    let mut changes = batch(store, leaving.changes)?;
     if is_settled {
         sent::follow(store, &mut changes, &leaving.records)?;
     }

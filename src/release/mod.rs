@@ -13,6 +13,8 @@
 //! - [`hold`]: drafts that leave later, unless somebody thinks better of it.
 //! - [`keys`]: the member's own keys.
 //! - [`plane`]: the private plane, locked or open.
+//! - [`passphrases`]: who opens it.
+//! - [`retention`]: persons are let go once their time is over.
 //! - [`error`]: why something stays inside.
 //!
 //! Invariant: the ledger entry is on the disk before its leaf is, and the leaf and its signed
@@ -29,8 +31,10 @@ pub mod hold;
 pub mod keys;
 pub mod ledger;
 pub mod listing;
+pub mod passphrases;
 pub mod plane;
 pub mod publish;
+pub mod retention;
 pub mod sent;
 mod sheets;
 pub mod statement;

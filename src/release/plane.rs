@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::keys::{KeysError, MemberKeys};
+use super::{ReleaseError, sent};
 use crate::model::MemberId;
-use crate::record::RecordKeys;
-use crate::store::{Entropy, NodeDir, PrivateStore, Purpose, StoreError};
+use crate::record::{RecordError, RecordKeys, book};
+use crate::store::wipe::{self, Wiped};
+use crate::store::{DataKey, Entropy, NodeDir, PrivateStore, Purpose, StoreError};
 
 /// Why the private plane stays closed.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,12 @@ pub enum PlaneError {
     /// A key is missing.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The book cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Release(#[from] Box<ReleaseError>),
 }
 
 /// The private plane of one node.
@@ -33,6 +41,8 @@ pub struct PrivatePlane {
     relay: bool,
     entropy: Entropy,
     open: RwLock<Option<Arc<Opened>>>,
+    /// Held while the vault is changed, so that no change undoes another.
+    pub(super) vault: Mutex<()>,
 }
 
 /// The private plane, open.
@@ -44,6 +54,8 @@ pub struct Opened {
     pub keys: MemberKeys,
     /// What turns persons into pseudonyms.
     pub record_keys: RecordKeys,
+    /// What everything lies under; for whoever adds or removes a passphrase.
+    pub(super) key: DataKey,
     /// Held while something is let out or records change, so that only one thing does at a time.
     pub turn: Mutex<()>,
 }
@@ -57,10 +69,12 @@ impl PrivatePlane {
             relay,
             entropy,
             open: RwLock::new(None),
+            vault: Mutex::new(()),
         }
     }
 
-    /// Opens it with the passphrase. Opening what is open only checks the passphrase.
+    /// Opens it with the passphrase. Opening what is open only checks the passphrase; but that of
+    /// the plain book closes what is open, which nothing opens any more.
     ///
     /// # Errors
     /// When the passphrase is wrong, the node is a relay, or the database refuses.
@@ -68,6 +82,12 @@ impl PrivatePlane {
         if self.relay {
             return Err(PlaneError::Relay);
         }
+        let _alone = self.vault.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unlock_alone(passphrase)
+    }
+
+    /// As [`PrivatePlane::unlock`], for whoever holds the vault.
+    pub(super) fn unlock_alone(&self, passphrase: &[u8]) -> Result<Arc<Opened>, PlaneError> {
         let key = self.dir.unlock(passphrase)?.ok_or_else(|| {
             StoreError::damaged(
                 self.dir.path(),
@@ -75,21 +95,39 @@ impl PrivatePlane {
             )
         })?;
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if key.is_plain() {
+            *open = None;
+        }
         if let Some(opened) = &*open {
             return Ok(Arc::clone(opened));
         }
-        let store = self.dir.private(&key, self.entropy)?;
-        let opened = Arc::new(Opened {
+        let opened = Arc::new(self.open_with(key, passphrase)?);
+        *open = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn open_with(&self, key: DataKey, passphrase: &[u8]) -> Result<Opened, PlaneError> {
+        let mut store = self.dir.private(&key, self.entropy)?;
+        if key.is_plain() {
+            sent::level(&store).map_err(Box::new)?;
+            store.request_rewrite()?;
+            drop(store);
+            store = self.dir.private(&key, self.entropy)?;
+            self.dir.settle_plain(passphrase, self.entropy)?;
+        } else {
+            book::part(&store)?;
+            store.sort_out()?;
+        }
+        Ok(Opened {
             keys: MemberKeys::open(&self.member, &store)?,
             record_keys: RecordKeys::new(
                 *key.derive(Purpose::Pseudonym).as_bytes(),
                 *key.derive(Purpose::SourceId).as_bytes(),
             ),
+            key,
             store,
             turn: Mutex::new(()),
-        });
-        *open = Some(Arc::clone(&opened));
-        Ok(opened)
+        })
     }
 
     /// Closes it: keys are wiped once the last call that uses them has ended.
@@ -119,6 +157,28 @@ impl PrivatePlane {
             return Ok(with(&keys));
         }
         Ok(with(&self.opened()?.keys))
+    }
+
+    pub(super) fn dir(&self) -> &NodeDir {
+        &self.dir
+    }
+
+    pub(super) const fn entropy(&self) -> Entropy {
+        self.entropy
+    }
+
+    pub(super) const fn is_relay(&self) -> bool {
+        self.relay
+    }
+
+    /// Closes it and destroys every key of the node. Nothing opens it again.
+    ///
+    /// # Errors
+    /// When the disk refuses; it can be tried again.
+    pub fn destroy(&self, all: bool) -> Result<Wiped, PlaneError> {
+        let _alone = self.vault.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock();
+        Ok(wipe::destroy_keys(self.dir.path(), all, self.entropy)?)
     }
 
     /// Returns whether it is closed.

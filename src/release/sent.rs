@@ -163,6 +163,40 @@ pub(super) fn follow(
     Ok(())
 }
 
+/// Takes every record whose persons were let go as it is now, wherever a release was counted from
+/// it: for a book that is opened without them.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub(super) fn level(store: &PrivateStore) -> Result<(), ReleaseError> {
+    for kind in Kind::ALL {
+        let mut now = Vec::new();
+        each(store, *kind, &mut |record| {
+            if record.let_go > 0 {
+                now.push((record.id, mark(&record)));
+            }
+            Ok(())
+        })?;
+        let mut changes = Changes::new();
+        for row in store.scan(SPACE, format!("{kind}/").as_bytes()) {
+            let (series, bytes) = row?;
+            let mut marks = Marks::from_bytes(&bytes);
+            for (id, mark) in &now {
+                if let Ok(at) = marks.0.binary_search_by_key(id, |(id, _)| *id)
+                    && let Some((_, held)) = marks.0.get_mut(at)
+                {
+                    *held = *mark;
+                }
+            }
+            changes.put(SPACE, &series, marks.to_bytes());
+        }
+        if !changes.is_empty() {
+            store.apply(changes)?;
+        }
+    }
+    Ok(())
+}
+
 /// What releases were counted from, as the private database remembers it.
 #[derive(Clone, Debug, Default)]
 pub struct Sent(BTreeMap<Series, Marks>);

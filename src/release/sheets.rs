@@ -1,7 +1,7 @@
 //! The true tables of a series, and of every period that hangs together with it, counted in one
 //! pass over the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReleaseError;
 use super::draft::Terms;
@@ -11,7 +11,7 @@ use crate::charter::policy::{Of, TableSpec};
 use crate::disclosure::tables::{Behind, Count, Layout, Sheet, State};
 use crate::model::{Axis, Dimension, Grain, Kind, Measure, Period, Series, Tally};
 use crate::record::tabulate::{Counting, TableRequest};
-use crate::record::{Book, each};
+use crate::record::{Book, Record, each};
 
 /// The true tables of one series.
 pub(super) struct Sheets<'a> {
@@ -21,6 +21,8 @@ pub(super) struct Sheets<'a> {
     pub(super) tables: Vec<TrueTable<'a>>,
     /// The personal ones, with those of other periods and plans, and the atoms under them.
     pub(super) state: State,
+    /// Whether persons behind these tables were let go, so that nobody can count them again.
+    pub(super) is_let_go: bool,
 }
 
 /// A table of the plan.
@@ -77,7 +79,13 @@ impl<'a> Sheets<'a> {
         wanted.extend(atoms.iter().cloned());
 
         let mut marks = Marks::default();
-        let counted = tabulate(terms, series, wanted, book, &mut marks)?;
+        let periods: BTreeSet<Period> = wanted.iter().map(|count| count.period).collect();
+        let mut is_let_go = false;
+        let counted = tabulate(terms, series, wanted, book, &mut |record| {
+            marks.take(series, record);
+            let start = record.start().filter(|_| record.let_go > 0);
+            is_let_go |= start.is_some_and(|day| periods.iter().any(|of| of.contains(day)));
+        })?;
         let tallies = |count: &Count| counted.get(count).cloned().unwrap_or_default();
         let tables = plan.into_iter().map(|(spec, count)| TrueTable {
             spec,
@@ -99,6 +107,7 @@ impl<'a> Sheets<'a> {
             marks,
             tables,
             state,
+            is_let_go,
         })
     }
 
@@ -125,7 +134,7 @@ fn tabulate(
     series: Series,
     mut wanted: Vec<Count>,
     book: &dyn Book,
-    marks: &mut Marks,
+    look: &mut dyn FnMut(&Record),
 ) -> Result<BTreeMap<Count, Vec<Tally>>, ReleaseError> {
     wanted.sort_unstable();
     wanted.dedup();
@@ -134,7 +143,7 @@ fn tabulate(
         .map(|count| Counting::new(request(series.kind, count), terms.member))
         .collect();
     each(book, series.kind, &mut |record| {
-        marks.take(series, &record);
+        look(&record);
         countings
             .iter_mut()
             .for_each(|counting| counting.add(&record));

@@ -11,6 +11,7 @@ use tonic::transport::Channel;
 use super::generated::{
     admin_client::AdminClient, approvals_client::ApprovalsClient, charters_client::ChartersClient,
     records_client::RecordsClient, releases_client::ReleasesClient, reports_client::ReportsClient,
+    vault_client::VaultClient,
 };
 use super::status;
 use crate::wire::{self, import_request, import_response};
@@ -87,6 +88,7 @@ pub struct Client {
     admin: AdminClient<Channel>,
     charters: ChartersClient<Channel>,
     reports: ReportsClient<Channel>,
+    vault: VaultClient<Channel>,
 }
 
 /// Sets both limits of one service's client.
@@ -131,6 +133,10 @@ calls! {
     forget_person = records.forget(ForgetRequest) -> ForgetResponse;
     /// Takes a person out of one list.
     remove_person = records.remove_person(RemovePersonRequest) -> RemovePersonResponse;
+    /// Lets persons go whose time is over.
+    retain = records.retain(RetainRequest) -> RetainResponse;
+    /// Says what is held about persons.
+    holdings = records.holdings(HoldingsRequest) -> HoldingsResponse;
     /// Returns one record.
     show_record = records.show(ShowRecordRequest) -> ShowRecordResponse;
 
@@ -189,6 +195,21 @@ calls! {
     /// Says how far anybody can bound what a member ever published.
     audit = admin.audit(AuditRequest) -> AuditResponse;
 
+    /// Adds a passphrase.
+    add_passphrase = vault.add_passphrase(AddPassphraseRequest) -> AddPassphraseResponse;
+    /// Changes a passphrase.
+    change_passphrase = vault.change_passphrase(ChangePassphraseRequest) -> ChangePassphraseResponse;
+    /// Takes a passphrase away.
+    remove_passphrase = vault.remove_passphrase(RemovePassphraseRequest) -> RemovePassphraseResponse;
+    /// Lists what the passphrases are called.
+    list_passphrases = vault.list_passphrases(ListPassphrasesRequest) -> ListPassphrasesResponse;
+    /// Makes a new recovery code open the book.
+    renew_recovery = vault.renew_recovery(RenewRecoveryRequest) -> RenewRecoveryResponse;
+    /// Chooses the passphrase of the plain book.
+    set_plain = vault.set_plain(SetPlainRequest) -> SetPlainResponse;
+    /// Destroys the keys and stops the node.
+    wipe = vault.wipe(WipeRequest) -> WipeResponse;
+
     /// Returns one version of the charter.
     get_charter = charters.get(GetCharterRequest) -> GetCharterResponse;
     /// Stores the next version of the charter if it is valid.
@@ -213,7 +234,8 @@ impl Client {
             approvals: roomy!(ApprovalsClient, channel.clone()),
             admin: roomy!(AdminClient, channel.clone()),
             charters: roomy!(ChartersClient, channel.clone()),
-            reports: roomy!(ReportsClient, channel),
+            reports: roomy!(ReportsClient, channel.clone()),
+            vault: roomy!(VaultClient, channel),
         }
     }
 

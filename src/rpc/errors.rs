@@ -57,6 +57,29 @@ impl Told for StoreError {
                 "passphrase",
                 "give the passphrase its owner chose for it, not the node's",
             ),
+            Self::PassphraseNeeded => (
+                "passphrase",
+                "name a file with --passphrase-file or COUNTERFOIL_PASSPHRASE_FILE",
+            ),
+            Self::PassphraseTaken => ("passphrase_unusable", "choose another one"),
+            Self::SlotTaken(_) => (
+                "exists",
+                "choose another word; `counterfoil passphrase list` shows those there are",
+            ),
+            Self::NoSlot(_) => (
+                "not_found",
+                "`counterfoil passphrase list` shows those there are",
+            ),
+            Self::BadSlotName => ("invalid", "choose a word such as `desk` or `b`"),
+            Self::LastSlot => (
+                "last_passphrase",
+                "add another first, or change it: `counterfoil passphrase change`",
+            ),
+            Self::NoFreeSlot => ("too_many", "remove one: `counterfoil passphrase remove`"),
+            Self::Wiped { .. } => (
+                "wiped",
+                "nothing can be opened; `counterfoil wipe --yes --all` removes what is left",
+            ),
             Self::DiskFull { .. } => ("disk_full", "make room on the disk and try again"),
             Self::InUse { .. } => ("in_use", "stop it, or wait until it has ended"),
             Self::NoNode { .. } => (
@@ -113,6 +136,8 @@ impl Told for PlaneError {
             Self::Relay => ("relay", "run this on a member's node"),
             Self::Store(error) => error.word(),
             Self::Keys(error) => error.word(),
+            Self::Record(error) => error.word(),
+            Self::Release(error) => error.word(),
         }
     }
 }

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::{
     CheckpointFile, Cost, DataKey, Entropy, PrivateStore, PublicStore, StoreError, Vault, file,
+    wipe,
 };
 
 /// The store format this program writes and the newest it reads.
 pub const FORMAT: u32 = 1;
 
-const FORMAT_FILE: &str = "format";
-const LOCK_FILE: &str = "lock";
-const VAULT_FILE: &str = "vault.toml";
-const CHECKPOINT_FILE: &str = "checkpoint";
-const PUBLIC: &str = "public";
-const PRIVATE: &str = "private";
+pub(super) const FORMAT_FILE: &str = "format";
+pub(super) const LOCK_FILE: &str = "lock";
+pub(super) const VAULT_FILE: &str = "vault.toml";
+pub(super) const CHECKPOINT_FILE: &str = "checkpoint";
+pub(super) const PUBLIC: &str = "public";
+pub(super) const PRIVATE: &str = "private";
 
 /// A node's directory, held by this process alone until it is dropped.
 #[derive(Debug)]
@@ -41,12 +42,13 @@ impl NodeDir {
     pub fn create(path: &Path) -> Result<NewNode, StoreError> {
         let existed = path.exists();
         file::create_private_dir(path)?;
+        refuse_wiped(path)?;
         if path.join(FORMAT_FILE).exists() {
             return Err(StoreError::HoldsNode {
                 dir: path.to_owned(),
             });
         }
-        let lock = lock(path)?;
+        let lock = lock_file(path)?;
         for found in [PUBLIC, PRIVATE, VAULT_FILE, CHECKPOINT_FILE] {
             if path.join(found).exists() {
                 return Err(StoreError::Unfinished {
@@ -69,10 +71,12 @@ impl NodeDir {
     /// Takes hold of the node in a directory.
     ///
     /// # Errors
-    /// When there is none, a newer program wrote it, or another process uses it.
+    /// When there is none, a newer program wrote it, or another process uses it. Where a wipe was
+    /// decided, the keys are gone for certain when it says so.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        refuse_wiped(path)?;
         check_format(path)?;
-        let lock = lock(path)?;
+        let lock = lock_file(path)?;
         // Whoever held it before may have been a newer program.
         check_format(path)?;
         Ok(Self {
@@ -125,12 +129,34 @@ impl NodeDir {
 
     /// Opens the vault and returns the data key; `None` for a relay.
     ///
+    /// Where the passphrase is that of the plain book, every other slot is gone from the disk when
+    /// this returns; see [`DataKey::is_plain`].
+    ///
     /// # Errors
     /// When the passphrase does not open it.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Option<DataKey>, StoreError> {
-        self.vault()?
-            .map(|vault| vault.unlock(passphrase))
-            .transpose()
+        let Some(vault) = self.vault()? else {
+            return Ok(None);
+        };
+        let key = vault.unlock(passphrase)?;
+        if key.is_plain() {
+            let alone = vault.leave_only(passphrase, super::os_entropy)?;
+            alone.write_over(&self.path.join(VAULT_FILE))?;
+        }
+        Ok(Some(key))
+    }
+
+    /// Notes that the plain book is in order: from now on there is no other, and its passphrase is
+    /// one like any other.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn settle_plain(&self, passphrase: &[u8], entropy: Entropy) -> Result<(), StoreError> {
+        if let Some(mut vault) = self.vault()? {
+            vault.settle_plain(passphrase, entropy)?;
+            self.set_vault(&vault)?;
+        }
+        Ok(())
     }
 }
 
@@ -169,6 +195,18 @@ impl Deref for NewNode {
     }
 }
 
+/// Refuses a node that was wiped, and sees to it that it was.
+fn refuse_wiped(dir: &Path) -> Result<(), StoreError> {
+    let Some(all) = wipe::decided(dir)? else {
+        return Ok(());
+    };
+    let _lock = lock_file(dir)?;
+    wipe::destroy_keys(dir, all, super::os_entropy)?;
+    Err(StoreError::Wiped {
+        dir: dir.to_owned(),
+    })
+}
+
 /// Reads the format number and refuses one that is not ours.
 fn check_format(dir: &Path) -> Result<(), StoreError> {
     let path = dir.join(FORMAT_FILE);
@@ -194,7 +232,7 @@ fn check_format(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(super) fn lock_file(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
     let mut file =
         file::create_private(&path).map_err(|error| StoreError::io("open", &path, error))?;

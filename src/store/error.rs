@@ -157,6 +157,36 @@ pub enum StoreError {
     /// The passphrase is wrong, or the file that wraps the key was changed: nobody can tell which.
     #[error("the passphrase does not open the vault")]
     WrongPassphrase,
+    /// A passphrase that opens the vault already, or must not be told apart from one that does.
+    #[error("this passphrase cannot be used here")]
+    PassphraseTaken,
+    /// A slot of this name is there already.
+    #[error("there is a passphrase called {0} already")]
+    SlotTaken(String),
+    /// No slot has this name.
+    #[error("no passphrase is called {0}")]
+    NoSlot(String),
+    /// A slot's name that is none.
+    #[error(
+        "a passphrase is called by a word of 1 to {} bytes",
+        super::vault::LONGEST_NAME
+    )]
+    BadSlotName,
+    /// Without it nobody could open the book.
+    #[error("it is the last passphrase that opens the book")]
+    LastSlot,
+    /// Every slot is used.
+    #[error("all {} slots of the vault are used", super::vault::SLOTS)]
+    NoFreeSlot,
+    /// No passphrase was given where an open plane is not enough.
+    #[error("this needs a passphrase that opens the vault, even while the node is unlocked")]
+    PassphraseNeeded,
+    /// The node's keys were destroyed.
+    #[error("the node in {} was wiped", .dir.display())]
+    Wiped {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// As for the vault, of a person's own key.
     #[error("the passphrase does not open the key file")]
     WrongKeyFilePassphrase,

@@ -36,6 +36,61 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(parent(path))
 }
 
+/// As [`write_atomic`], and what stood in the file before is overwritten once the new one is there.
+///
+/// # Errors
+/// When any step fails; the old content is then still there, or the new one is.
+pub fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let old = match OpenOptions::new().write(true).open(path) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(StoreError::io("replace", path, error)),
+    };
+    write_atomic(path, bytes)?;
+    // It has no name any more; only its bytes are left.
+    old.map_or(Ok(()), |old| {
+        wipe(&old).map_err(|error| StoreError::io("overwrite", path, error))
+    })
+}
+
+/// Writes bytes over a file that is as long, in place, and waits for the disk.
+///
+/// # Errors
+/// When the file has another length, or the disk refuses.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let refused = |error| StoreError::io("overwrite", path, error);
+    let mut file = OpenOptions::new().write(true).open(path).map_err(refused)?;
+    let length = file.metadata().map_err(refused)?.len();
+    if length != bytes.len() as u64 {
+        return Err(StoreError::damaged(path, "it has not the length it should"));
+    }
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(refused)
+}
+
+/// Overwrites a file with zeros, waits for the disk and removes it; one that is not there is
+/// removed already.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn destroy(path: &Path) -> Result<(), StoreError> {
+    let file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("overwrite", path, error)),
+    };
+    wipe(&file).map_err(|error| StoreError::io("overwrite", path, error))?;
+    fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))?;
+    sync_dir(parent(path))
+}
+
+fn wipe(mut file: &File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(length), &mut file)?;
+    file.sync_all()
+}
+
 /// Reads a small file, or `None` where there is none.
 ///
 /// # Errors

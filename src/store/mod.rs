@@ -5,7 +5,7 @@
 //! DIR/lock        held by the one process that uses DIR
 //! DIR/public/     logs, charters, cursors: what every member may see
 //! DIR/private/    records, sealed; a relay has none
-//! DIR/vault.toml  the data key, wrapped by the passphrase
+//! DIR/vault.toml  the data key, once under each passphrase
 //! DIR/checkpoint  the last checkpoint this node signed, outside the databases
 //! ```
 //!
@@ -14,6 +14,8 @@
 //! - [`replica`]: one log as a tree: growing it, proving any size to any other.
 //! - [`private`]: the private plane; the keys on disk reveal nothing.
 //! - [`vault`]: the data key and the passphrases that open it.
+//! - [`recovery`]: the code on the sheet that opens a lost book.
+//! - [`wipe`]: a node's keys destroyed, and what is left to say.
 //! - [`keyfile`]: a person's own key, in a file of theirs.
 //! - [`checkpoint`]: the file that must never go back.
 //! - [`sealed`]: one sealed value.
@@ -36,9 +38,11 @@ pub mod file;
 pub mod keyfile;
 pub mod private;
 pub mod public;
+pub mod recovery;
 pub mod replica;
 pub mod sealed;
 pub mod vault;
+pub mod wipe;
 
 pub use checkpoint::CheckpointFile;
 pub use dir::{NewNode, NodeDir};
@@ -49,8 +53,9 @@ pub use public::{
     Append, Arrival, Change, Cursor, Entries, Entry, Head, LogState, Missing, Payload, PublicStore,
     SaltedPayload, Tile,
 };
+pub use recovery::RecoveryCode;
 pub use replica::{Growth, Replica, ReplicaError};
-pub use vault::{Cost, DataKey, Purpose, SubKey, Vault};
+pub use vault::{Cost, DataKey, Holder, Named, Purpose, SubKey, Vault};
 
 /// Where random bytes come from: [`os_entropy`], or a source a test can foresee.
 pub type Entropy = fn(&mut [u8]) -> std::io::Result<()>;

@@ -52,7 +52,7 @@ pub use conclusion::{About, Conclusion, Place, What};
 pub use count::{Count, Said, Sheet, State};
 pub use layout::{Layout, Tangle};
 pub use outside::{Known, Outside};
-pub use protect::{Case, Protected, Verdict, protect};
+pub use protect::{Case, Protected, Verdict, protect, show_again};
 pub use shown::Shown;
 pub use vintage::Vintage;
 pub use why::{Reason, Why};

@@ -95,6 +95,11 @@ pub enum Reason {
         "it came into the plan after this period was published, and records have changed since"
     )]
     Late,
+    /// Whoever was counted in it was let go.
+    #[error(
+        "the persons counted in it were let go once their time was over, so what was shown stands"
+    )]
+    LetGo,
     /// Amounts of few.
     #[error("one or two stand behind most of an amount in it")]
     Dominated,

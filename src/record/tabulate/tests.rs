@@ -30,6 +30,7 @@ fn record(kind: Kind, text: &str) -> Record {
         lists: std::collections::BTreeMap::new(),
         created: now,
         updated: now,
+        let_go: 0,
         source: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The services of `proto/`, each a thin translation to the rooms below.
 //!
 //! - [`office`]: both planes of one node, for the local socket.
-//! - `records`, `releases`, `approvals`, `admin`: only on the local socket.
+//! - `records`, `releases`, `approvals`, `vault`, `admin`: only on the local socket.
 //! - [`holds`]: a previewed draft leaves now, or once its time has come.
 //! - [`federation`], `reports`, `charters`: the public plane alone.
 
@@ -15,6 +15,8 @@ pub mod office;
 mod records;
 mod releases;
 mod reports;
+mod retention;
+mod vault;
 
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ use super::generated::federation_server::FederationServer;
 use super::generated::records_server::RecordsServer;
 use super::generated::releases_server::ReleasesServer;
 use super::generated::reports_server::ReportsServer;
+use super::generated::vault_server::VaultServer;
 use super::plane::PublicPlane;
 use admin::AdminService;
 use approvals::ApprovalsService;
@@ -44,6 +47,7 @@ use federation::FederationService;
 use records::RecordsService;
 use releases::ReleasesService;
 use reports::ReportsService;
+use vault::VaultService;
 
 /// The messages and services of `proto/`, for reflection on the local socket.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
@@ -75,6 +79,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
     let admin = AdminService::new(Arc::clone(office), Arc::clone(peers));
     let charters = ChartersService::new(Arc::clone(&office.public), applied);
     let reports = ReportsServer::new(ReportsService::new(Arc::clone(&office.public)));
+    let vault = VaultServer::new(VaultService::new(Arc::clone(office)));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1();
@@ -86,6 +91,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
         .add_service(limited!(AdminServer::new(admin), most))
         .add_service(limited!(ChartersServer::new(charters), most))
         .add_service(limited!(reports, most))
+        .add_service(limited!(vault, most))
         .add_service(health());
     if let Ok(reflection) = reflection {
         routes.add_service(reflection);

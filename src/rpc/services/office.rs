@@ -13,6 +13,7 @@ use crate::record::{CodeLists, MEMBERS};
 use crate::release::draft::Terms;
 use crate::release::hold::Holds;
 use crate::release::keys::MemberKeys;
+use crate::release::retention::Retention;
 use crate::release::{Door, Opened, PrivatePlane};
 use crate::rpc::errors::Told as _;
 use crate::rpc::own_cert::NodeCertFile;
@@ -45,6 +46,10 @@ pub struct Office {
     pub approvals: u32,
     /// Told when drafts were held or taken back, or the plane was opened.
     pub holds_changed: Notify,
+    /// Days persons are kept after the year they were counted in was published.
+    pub retention: Retention,
+    /// Told once the node was wiped, and is to stop.
+    pub wiped: Notify,
     /// The card as it is now.
     pub card: Mutex<Card>,
 }

@@ -177,6 +177,22 @@ impl Records for RecordsService {
         .await
     }
 
+    async fn retain(
+        &self,
+        request: Request<wire::RetainRequest>,
+    ) -> Result<Response<wire::RetainResponse>, Status> {
+        let (office, request) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || office.retain(&request)).await
+    }
+
+    async fn holdings(
+        &self,
+        request: Request<wire::HoldingsRequest>,
+    ) -> Result<Response<wire::HoldingsResponse>, Status> {
+        let (office, request) = (Arc::clone(&self.office), request.into_inner());
+        blocking(move || office.holdings(&request)).await
+    }
+
     async fn show(
         &self,
         request: Request<wire::ShowRecordRequest>,

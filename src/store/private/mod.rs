@@ -2,6 +2,9 @@
 //!
 //! A row's key on disk is a sequence number; the real key is sealed with the value. The order of
 //! real keys exists only in memory, built by one pass over the rows when the plane is unlocked.
+//!
+//! Rows that lead to persons lie in spaces of their own, sealed under a key of their own: whoever
+//! has the other key alone opens a book with nobody in it. See [`PERSONS`].
 
 mod staging;
 
@@ -13,16 +16,23 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::durable::{Batch, Durable, MAX_VALUE};
-use super::sealed::Sealer;
+use super::sealed::{Opened, Sealer};
 use super::vault::{DataKey, Purpose, SubKey};
 use super::{Entropy, StoreError};
 use staging::Stage;
 
 const RESCUE: &str = "move it away and restore a backup";
 
+/// The spaces whose rows lead to persons: records as they are with their persons, and the names of
+/// coordinators, of approvers and of what these approved.
+pub const PERSONS: [u8; 4] = [0x03, 0x21, 0x30, 0x31];
+
 /// The row that binds a data key to its database, so that a wrong key is noticed even where
 /// there is nothing else to open. It says too how far a large write has come.
 const BINDING: u64 = 0;
+
+/// How many rows are sealed anew in one write.
+const SORTED_AT_ONCE: usize = 500;
 
 /// Longest real key, space included.
 const MAX_KEY: usize = 1024;
@@ -33,7 +43,12 @@ const MAX_SEALED: usize = MAX_VALUE - 4096;
 /// The records of this node, opened with its data key.
 pub struct PrivateStore {
     db: Durable,
+    /// For everything but what leads to persons.
     sealer: Sealer,
+    /// For what does.
+    persons: Sealer,
+    is_parted: bool,
+    is_plain: bool,
     entropy: Entropy,
     tie_break: SubKey,
     index: RwLock<Index>,
@@ -46,6 +61,15 @@ struct Index {
     next: u64,
     /// Whether a large write left rows behind that are to be cleared away.
     unsettled: bool,
+    /// Whether rows lie under the other key than their space says.
+    is_mixed: bool,
+}
+
+/// Which key opened a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Under {
+    Book,
+    Persons,
 }
 
 /// Writes that happen together or not at all. For one key, the last one counts.
@@ -97,10 +121,12 @@ impl PrivateStore {
     /// # Errors
     /// As [`PrivateStore::open`].
     pub fn on(db: Durable, key: &DataKey, entropy: Entropy) -> Result<Self, StoreError> {
-        let sealer = Sealer::new(&key.derive(Purpose::Seal));
         let store = Self {
             db,
-            sealer,
+            sealer: Sealer::new(&key.derive(Purpose::Seal)),
+            persons: Sealer::new(&key.derive(Purpose::SealPersons)),
+            is_parted: key.is_parted(),
+            is_plain: key.is_plain(),
             entropy,
             tie_break: key.derive(Purpose::TieBreak),
             index: RwLock::default(),
@@ -108,6 +134,11 @@ impl PrivateStore {
         if store.db.all().next().is_none() {
             store.set_stage(&Stage::Settled)?;
             store.commit()?;
+        }
+        if store.is_plain {
+            // A database of another key would lose every row.
+            store.check_key()?;
+            store.drop_unreadable()?;
         }
         store.settle()?;
         *store.index.write().unwrap_or_else(PoisonError::into_inner) = store.read_index()?;
@@ -241,7 +272,87 @@ impl PrivateStore {
     }
 
     fn seal(&self, sequence: u64, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.sealer.seal(sequence, key, value, self.entropy)
+        let sealer = match place_of(key) {
+            Under::Persons => &self.persons,
+            Under::Book => &self.sealer,
+        };
+        sealer.seal(sequence, key, value, self.entropy)
+    }
+
+    /// Opens a row under whichever key it lies.
+    fn open_row(&self, sequence: u64, sealed: &[u8]) -> Option<(Opened, Under)> {
+        let book = self.sealer.open(sequence, sealed);
+        let book = book.map(|opened| (opened, Under::Book));
+        book.or_else(|| {
+            let persons = self.persons.open(sequence, sealed);
+            persons.map(|opened| (opened, Under::Persons))
+        })
+    }
+
+    /// Returns whether what leads to persons lies under a key of its own.
+    pub const fn is_parted(&self) -> bool {
+        self.is_parted
+    }
+
+    /// Returns whether what led to persons was lost for good when it was opened.
+    pub const fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Seals every row that lies under the other key than its space says under its own.
+    ///
+    /// # Errors
+    /// As [`PrivateStore::apply`].
+    pub fn sort_out(&self) -> Result<(), StoreError> {
+        if !self.read().is_mixed {
+            return Ok(());
+        }
+        let keys: Vec<Box<[u8]>> = self.read().rows.keys().cloned().collect();
+        for some in keys.chunks(SORTED_AT_ONCE) {
+            let mut changes = Changes::new();
+            for key in some {
+                let sequence = self.read().rows.get(key).copied();
+                let Some(sequence) = sequence else { continue };
+                let sealed = self.db.get(&row_key(sequence))?;
+                let opened = sealed.and_then(|sealed| self.open_row(sequence, &sealed));
+                let (row, under) = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
+                if under != place_of(key) {
+                    changes
+                        .0
+                        .insert(key.to_vec(), Some(Zeroizing::new(row.to_value().to_vec())));
+                }
+            }
+            self.write(changes)?;
+        }
+        self.set_stage(&Stage::Settled)?;
+        self.commit()?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.is_mixed = false;
+        Ok(())
+    }
+
+    /// Clears away the rows that no key opens any more. Only where that is known to be so: a row
+    /// that cannot be opened is damage anywhere else.
+    fn drop_unreadable(&self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        let mut is_any = false;
+        for row in self.db.all() {
+            let (key, sealed) = row?;
+            let sequence = <[u8; 8]>::try_from(key.as_slice()).map(u64::from_be_bytes);
+            let opens = sequence.is_ok_and(|sequence| self.open_row(sequence, &sealed).is_some());
+            if !opens && sequence.is_ok_and(|sequence| sequence != BINDING) {
+                is_any = true;
+                batch.remove(key);
+            }
+            if batch.len() >= SORTED_AT_ONCE {
+                self.db.write(std::mem::take(&mut batch))?;
+            }
+        }
+        self.db.write(batch)?;
+        if is_any {
+            self.db.request_rewrite()?;
+        }
+        self.db.commit()
     }
 
     /// Opens every row once, to learn where the row of each key lies.
@@ -252,10 +363,12 @@ impl PrivateStore {
             let sequence = key.try_into().map(u64::from_be_bytes);
             let sequence =
                 sequence.map_err(|_| StoreError::damaged(self.db.path(), "a key is not a key"))?;
+            let opened = self.open_row(sequence, &sealed);
+            let (opened, under) = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
+            let key = opened.key();
+            index.is_mixed |= self.is_parted && under != place_of(key);
             if sequence != BINDING {
-                let opened = self.sealer.open(sequence, &sealed);
-                let opened = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
-                index.place(opened.key(), Some(sequence));
+                index.place(key, Some(sequence));
             }
             index.next = sequence + 1;
         }
@@ -264,9 +377,9 @@ impl PrivateStore {
 
     fn value(&self, sequence: u64) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let sealed = self.db.get(&row_key(sequence))?;
-        let opened = sealed.and_then(|sealed| self.sealer.open(sequence, &sealed));
+        let opened = sealed.and_then(|sealed| self.open_row(sequence, &sealed));
         opened
-            .map(|row| row.to_value())
+            .map(|(row, _)| row.to_value())
             .ok_or_else(|| damaged_row(&self.db, sequence))
     }
 }
@@ -359,6 +472,14 @@ impl Drop for Index {
         for (mut key, _) in std::mem::take(&mut self.rows) {
             key.zeroize();
         }
+    }
+}
+
+/// Returns under which key a row belongs.
+fn place_of(key: &[u8]) -> Under {
+    match key.first() {
+        Some(space) if PERSONS.contains(space) => Under::Persons,
+        _ => Under::Book,
     }
 }
 

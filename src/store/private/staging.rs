@@ -108,13 +108,18 @@ impl PrivateStore {
         self.db.write(batch)
     }
 
+    /// Refuses a key that is another database's.
+    pub(super) fn check_key(&self) -> Result<(), StoreError> {
+        self.stage_now().map(drop)
+    }
+
     /// Reads the binding row, which only the right key opens.
     fn stage_now(&self) -> Result<Stage, StoreError> {
         let path = self.db.path();
         let sealed = self.db.get(&row_key(BINDING))?;
         let sealed = sealed.ok_or_else(|| super::damaged_row(&self.db, BINDING))?;
-        let opened = self.sealer.open(BINDING, &sealed);
-        let opened = opened.ok_or_else(|| StoreError::WrongKey {
+        let opened = self.open_row(BINDING, &sealed);
+        let (opened, _) = opened.ok_or_else(|| StoreError::WrongKey {
             path: path.to_owned(),
         })?;
         decode(&opened.to_value()).ok_or_else(|| super::damaged_row(&self.db, BINDING))

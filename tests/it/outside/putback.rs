@@ -1,11 +1,9 @@
 //! An older copy of a node's directory is put back: the node learns from a peer how far it had
 //! come, and never signs a second history.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use crate::world::{Node, World};
+use crate::world::{Node, World, copy};
 
 #[test]
 fn an_older_copy_of_a_directory_forks_no_log() {
@@ -87,17 +85,4 @@ fn own_head(node: &Node) -> Value {
     let heads = answer["as_of"]["checkpoints"].as_array().expect("heads");
     let own = heads.iter().find(|head| head["member"] == "inpud");
     own.cloned().expect("a head")
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).expect("copied");
-        }
-    }
 }

@@ -48,6 +48,19 @@ impl World {
         path.to_str().expect("UTF-8").to_owned()
     }
 
+    /// Writes a file only its owner can read, and returns its path.
+    pub(crate) fn secret(&self, name: &str, text: &str) -> String {
+        let path = self.write(name, text);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, mode).expect("a mode");
+        path
+    }
+
+    /// Takes over the node that lies in the folder called `id`.
+    pub(crate) fn adopt(&self, id: &str, passphrase: &str) -> Node {
+        Node::adopt(self.root(), id, passphrase)
+    }
+
     /// Makes a member's node: `init` with more flags, which may say its size and countries.
     pub(crate) fn member(&self, id: &str, flags: &[&str]) -> Node {
         Node::make(self.root(), id, flags)
@@ -109,6 +122,20 @@ impl Drop for World {
         if std::thread::panicking() && std::env::var_os("COUNTERFOIL_KEEP").is_some() {
             self.dir.disable_cleanup(true);
             eprintln!("kept: {}", self.root().display());
+        }
+    }
+}
+
+/// Copies a folder with everything in it to where nothing is yet.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("copied");
         }
     }
 }

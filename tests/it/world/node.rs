@@ -47,6 +47,32 @@ impl Node {
         node
     }
 
+    /// Takes over a node whose directory is there already, with the passphrase that opens it.
+    pub(super) fn adopt(root: &Path, id: &str, passphrase: &str) -> Self {
+        let node = Self {
+            id: id.to_owned(),
+            dir: root.join(id),
+            root: root.to_owned(),
+            relay: false,
+            serving: None,
+        };
+        let file = node.passphrase();
+        std::fs::write(&file, format!("{passphrase}\n")).expect("written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a mode");
+        node
+    }
+
+    /// Runs a command with another passphrase at hand than the node's usual one, or none.
+    #[track_caller]
+    pub(crate) fn run_with(&self, passphrase: Option<&str>, arguments: &[&str]) -> (i32, Value) {
+        let mut command = self.command(arguments);
+        command.env_remove("COUNTERFOIL_PASSPHRASE_FILE");
+        if let Some(file) = passphrase {
+            command.env("COUNTERFOIL_PASSPHRASE_FILE", file);
+        }
+        answer(&mut command)
+    }
+
     pub(crate) const fn is_relay(&self) -> bool {
         self.relay
     }
@@ -191,6 +217,15 @@ impl Node {
         let mut serving = self.serving.take().expect("it serves");
         serving.child.kill().expect("a process");
         serving.child.wait().expect("a process");
+    }
+
+    /// Waits until the process ends by itself, and returns how.
+    #[track_caller]
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let mut serving = self.serving.take().expect("it serves");
+        wait_for("a node that goes down", || {
+            serving.child.try_wait().expect("a process")
+        })
     }
 
     /// Tells the process to stop, and returns how it ended.
