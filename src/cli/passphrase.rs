@@ -53,9 +53,7 @@ pub(super) enum PassphraseCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Choose a passphrase that opens a plain book: activities and counts, nobody in it.
-    /// Whoever unlocks with it destroys every other passphrase, the recovery code and all rows
-    /// about persons, for ever and without a question. deploy/keys.md says what it cannot hide
+    /// Choose one that opens a plain book, nobody in it, and destroys all else; see deploy/keys.md
     Plain {
         #[command(flatten)]
         new: NewArgs,

@@ -33,7 +33,7 @@ pub struct Record {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
-    /// How many rows about persons were let go, once their time was over; see [`super::let_go`].
+    /// How many rows about persons were let go, once their time was over; see [`mod@super::let_go`].
     pub let_go: u64,
     /// By which name an import knows it again.
     pub(super) source: Option<SourceKey>,
@@ -277,10 +277,6 @@ struct Stored {
     source: Option<SourceKey>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over references"
-)]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }

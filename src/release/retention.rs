@@ -3,7 +3,7 @@
 //!
 //! Every count stays. What was published stays as it is: no release is shown as out of date because
 //! of this, and tables that count heads are shown again as they were whenever something else of
-//! their period is corrected; see [`crate::record::let_go`].
+//! their period is corrected; see [`mod@crate::record::let_go`].
 
 use std::collections::BTreeMap;
 

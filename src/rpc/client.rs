@@ -467,6 +467,20 @@ mod tests {
             Err(Status::unimplemented("forget"))
         }
 
+        async fn retain(
+            &self,
+            _: Request<wire::RetainRequest>,
+        ) -> Result<Response<wire::RetainResponse>, Status> {
+            Err(Status::unimplemented("retain"))
+        }
+
+        async fn holdings(
+            &self,
+            _: Request<wire::HoldingsRequest>,
+        ) -> Result<Response<wire::HoldingsResponse>, Status> {
+            Err(Status::unimplemented("holdings"))
+        }
+
         async fn remove_person(
             &self,
             _: Request<wire::RemovePersonRequest>,

@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::dir::{CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, lock_file};
 use super::{Entropy, StoreError, Vault, file};
@@ -66,11 +66,9 @@ pub fn destroy_keys(dir: &Path, all: bool, entropy: Entropy) -> Result<Wiped, St
     let said = if all { ALL } else { KEPT };
     file::write_atomic(&marker, said.as_bytes())?;
     let vault = dir.join(VAULT_FILE);
-    // One that cannot be read is overwritten below all the same.
-    if let Ok(Some(held)) = Vault::read(&vault)
-        && held.destroyed(entropy)?.write_over(&vault).is_err()
-    {
-        tracing::warn!("the vault is not as long as it should be, and is overwritten with zeros");
+    // One that cannot be read is overwritten with zeros all the same.
+    if let Ok(Some(held)) = Vault::read(&vault) {
+        held.destroyed(entropy)?.write_over(&vault)?;
     }
     let mut destroyed = Vec::new();
     for name in KEYS {
@@ -146,7 +144,7 @@ fn remove_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn name_of(path: &PathBuf) -> String {
+fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }

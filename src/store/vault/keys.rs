@@ -197,8 +197,9 @@ mod tests {
     use crate::store::os_entropy;
 
     fn hex(key: &DataKey, purpose: Purpose) -> String {
-        let bytes = &key.derive(purpose).as_bytes()[..8];
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let key = key.derive(purpose);
+        let bytes = key.as_bytes()[..8].iter();
+        bytes.map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]

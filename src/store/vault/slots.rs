@@ -187,7 +187,8 @@ impl Slots {
         key: &DataKey,
         entropy: Entropy,
     ) -> Result<(), StoreError> {
-        self.set_names(key, &vec![None; SLOTS], entropy)
+        let nobody: [Option<Named>; SLOTS] = std::array::from_fn(|_| None);
+        self.set_names(key, &nobody, entropy)
     }
 
     fn set_names(

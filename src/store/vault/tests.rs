@@ -174,6 +174,21 @@ fn the_plain_passphrase_leaves_nothing_else() {
 }
 
 #[test]
+fn a_vault_that_somebody_lengthened_is_overwritten_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vault.toml");
+    let (mut vault, key) = vault(b"first");
+    vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
+    std::fs::write(&path, format!("{}# a note\n", vault.to_text())).unwrap();
+    let read = Vault::read(&path).unwrap().unwrap();
+    let alone = read.leave_only(b"plain", os_entropy).unwrap();
+    alone.write_over(&path).unwrap();
+    let left = Vault::read(&path).unwrap().unwrap();
+    check_shut(&left, b"first");
+    assert!(left.unlock(b"plain").unwrap().is_plain());
+}
+
+#[test]
 fn the_file_does_not_tell_how_many_passphrases_there_are() {
     let (mut vault, key) = vault(b"first");
     let before = vault.to_text();

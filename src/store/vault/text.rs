@@ -76,13 +76,18 @@ impl Vault {
         file::replace_secret(path, self.to_text().as_bytes())
     }
 
-    /// Writes the vault over the file of one that is as long, so that the bytes of that one are
-    /// gone when this returns. Bytes that are the same in both are never touched by a crash.
+    /// Writes the vault over the file of another, in place, so that the bytes of that one are gone
+    /// when this returns. What is the same in both stays whatever happens. A file that somebody
+    /// made longer or shorter is replaced, and then overwritten.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn write_over(&self, path: &Path) -> Result<(), StoreError> {
-        file::overwrite(path, self.to_text().as_bytes())
+        let text = self.to_text();
+        match file::overwrite(path, text.as_bytes()) {
+            Err(StoreError::Damaged { .. }) => file::replace_secret(path, text.as_bytes()),
+            done => done,
+        }
     }
 
     pub(super) fn to_text(&self) -> String {
