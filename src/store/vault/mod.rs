@@ -166,7 +166,8 @@ impl Vault {
         check_name(name)?;
         let slots = self.slots_mut()?;
         let names = slots.names(key)?;
-        if names.iter().flatten().any(|named| named.name == name) || name == RECOVERY {
+        let is_it = |named: &Named| named.name == name && named.holder != Holder::Plain;
+        if names.iter().flatten().any(is_it) || name == RECOVERY {
             return Err(StoreError::SlotTaken(name.to_owned()));
         }
         slots.check_new(passphrase)?;

@@ -127,6 +127,19 @@ fn the_recovery_code_opens_it_and_gives_back_the_first_slot() {
 }
 
 #[test]
+fn no_name_is_taken_by_what_no_list_shows() {
+    let (mut vault, key) = vault(b"first");
+    vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
+    vault.add(&key, "desk", b"second", os_entropy).unwrap();
+    vault.remove(&key, FIRST, os_entropy).unwrap();
+    vault.add(&key, FIRST, b"third", os_entropy).unwrap();
+    assert_eq!(names(&vault, &key), ["desk", FIRST]);
+    vault.remove(&key, FIRST, os_entropy).unwrap();
+    check_shut(&vault, b"third");
+    assert!(vault.unlock(b"plain").unwrap().is_plain());
+}
+
+#[test]
 fn the_plain_passphrase_leaves_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vault.toml");
