@@ -22,7 +22,7 @@ pub fn person_rows(record: &Record) -> u64 {
 }
 
 /// Returns the record with nobody in it. Head counts that came from a list are written down as
-/// such; of signatories it stays how many individuals there were.
+/// such; of signatories it stays how many individuals there were, and how many were of no type.
 pub fn let_go(record: &Record) -> Record {
     let rows = person_rows(record);
     let mut left = record.clone();
@@ -34,7 +34,10 @@ pub fn let_go(record: &Record) -> Record {
     let signatories = left.lists.entry(List::Signatories).or_default();
     for (at, row) in signatories.iter_mut().enumerate() {
         if is_about_a_person(List::Signatories, row) {
-            row.fields.retain(|field, _| *field == Field::Type);
+            // Of whom nobody said what they are, the tables by scope are counted too.
+            let is_untyped = row.code(Field::Type).is_none();
+            row.fields
+                .retain(|field, _| *field == Field::Type || (is_untyped && *field == Field::Scope));
             row.key = SourceKey::numbered(at);
         }
     }
@@ -46,12 +49,12 @@ pub fn let_go(record: &Record) -> Record {
 const INDIVIDUAL: &str = "individual";
 
 /// Participants are persons, also those of whom only an age is known; of signatories, individuals.
-/// A signatory of whom nothing is left is nobody.
+/// A signatory of whom nothing is left but that it was an individual is nobody.
 fn is_about_a_person(list: List, row: &Row) -> bool {
-    let is_individual = row.code(Field::Type) == Some(INDIVIDUAL) || row.person().is_some();
+    let is_individual = row.code(Field::Type) == Some(INDIVIDUAL);
     match list {
         List::Participants => true,
-        List::Signatories => is_individual && row.fields.len() > 1,
+        List::Signatories => row.person().is_some() || (is_individual && row.fields.len() > 1),
         _ => false,
     }
 }
@@ -160,15 +163,23 @@ mod tests {
                 code(Field::Scope, "local"),
             ]),
             row(&[person(2)]),
+            row(&[
+                person(3),
+                code(Field::Scope, "national"),
+                code(Field::Country, "TH"),
+            ]),
         ];
         let held = record(Kind::AdvocacyAction, List::Signatories, rows);
         let left = let_go(&held);
         let rows = left.rows(List::Signatories);
-        assert_eq!((rows.len(), left.let_go), (3, 2));
+        assert_eq!((rows.len(), left.let_go), (4, 3));
         assert_eq!(rows[0], held.rows(List::Signatories)[0]);
         let individual = Fields::from([code(Field::Type, "individual")]);
         assert_eq!(rows[1].fields, individual);
         assert_eq!(rows[2].fields, Fields::new());
+        // It counts as an organisation, and goes on doing so in the tables by scope.
+        let untyped = Fields::from([code(Field::Scope, "national")]);
+        assert_eq!(rows[3].fields, untyped);
         // What a row is known again by was made of what it said.
         assert_ne!(rows[1].key, held.rows(List::Signatories)[1].key);
         assert_eq!(let_go(&left), left);
