@@ -234,19 +234,28 @@ impl Layout {
         Some((a.minus(&common), common))
     }
 
-    /// Returns the rows in which blocks of one measure agree.
+    /// Returns the rows in which blocks of one measure agree: wherever they meet, and as a whole,
+    /// which follows from these and is quicker to see.
     pub(super) fn agreements(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
+        let mut forms = BTreeSet::new();
         for body in &self.bodies {
             for (one, other, keys) in &body.meet {
                 let (one, other) = (&body.blocks[*one], &body.blocks[*other]);
-                for at in body.corners(one, keys) {
-                    let apart = one.form(body, &at).minus(&other.form(body, &at));
-                    rows.push(Row::exactly(apart, 0));
-                }
+                let apart = |at: &At| one.form(body, at).minus(&other.form(body, at));
+                forms.extend(body.corners(one, keys).iter().map(apart));
+            }
+            for (at, one) in body.blocks.iter().enumerate() {
+                let whole = |block: &Block| block.form(body, &body.everything());
+                let others = body.blocks[..at].iter();
+                let apart = others.map(|other| whole(other).minus(&whole(one)));
+                // Not the other way round, where they only meet as a whole.
+                let is_new = |form: &Form| !forms.contains(&form.times(-1));
+                let apart: Vec<Form> = apart.filter(is_new).collect();
+                forms.extend(apart);
             }
         }
-        rows
+        let forms = forms.into_iter();
+        forms.map(|apart| Row::exactly(apart, 0)).collect()
     }
 
     pub(super) fn bodies(&self) -> &[Body] {
@@ -278,15 +287,23 @@ impl Layout {
         pairs.into_iter().collect()
     }
 
+    /// Returns the whole of what a table counts, once for each block that holds it.
+    pub(super) fn totals(&self, count: &Count) -> Vec<Form> {
+        let total = count.split(Vec::new());
+        let Some(body) = self.body(&total) else {
+            return Vec::new();
+        };
+        let (keys, at) = (self.keys(body, &total), self.at(body, &total, 0));
+        let blocks = body.blocks.iter();
+        let blocks = blocks.filter(|block| keys.is_subset(&block.keys()));
+        blocks.map(|block| block.form(body, &at)).collect()
+    }
+
     /// Returns the sum of all atoms of a measure.
     pub(super) fn total(&self, body: &Body) -> Form {
-        let everything = At {
-            allowed: BTreeMap::new(),
-            times: (0..body.times.len()).collect(),
-        };
         body.blocks
             .first()
-            .map_or_else(Form::default, |block| block.form(body, &everything))
+            .map_or_else(Form::default, |block| block.form(body, &body.everything()))
     }
 
     fn body(&self, count: &Count) -> Option<&Body> {
@@ -343,6 +360,13 @@ impl Body {
             signers: self.signers,
             axes: vec![axis.clone()],
             period,
+        }
+    }
+
+    fn everything(&self) -> At {
+        At {
+            allowed: BTreeMap::new(),
+            times: (0..self.times.len()).collect(),
         }
     }
 

@@ -167,8 +167,8 @@ impl Search<'_> {
             measure: Measure::Attendances,
             ..total.clone()
         };
-        let forms = [total, attended].into_iter().collect::<BTreeSet<_>>();
-        let forms = forms.iter().filter_map(|count| self.layout.cell(count, 0));
+        let counts = BTreeSet::from([total, attended]);
+        let forms = counts.iter().flat_map(|count| self.layout.totals(count));
         let is_small = |form: &Form| form.value(self.truth).is_some_and(|value| value < k);
         let inside: Vec<Form> = forms.filter(is_small).collect();
         Room {
