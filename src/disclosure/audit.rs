@@ -311,6 +311,22 @@ impl<'a> Search<'a> {
         if let Some(step) = self.near_table(model, base, pool, need)? {
             return Ok(step);
         }
+        let (moves, _) = base.as_ref().map_err(Clone::clone)?;
+        let line = line_of(moves, pool, need).ok_or(Failure::Infeasible)?;
+        let nearest = Search {
+            solver: self.solver,
+            limits: Limits {
+                per_solve: self.limits.per_solve / SOONER,
+                ..self.limits
+            },
+            allowed: self.allowed.clone(),
+        };
+        let found = nearest.whole_table(model, moves, line, pool, need, ANY);
+        self.allowed.set(nearest.allowed.get());
+        if found != Err(Trouble::Timeout.into()) {
+            return found;
+        }
+        // Now and then the nearest takes for ever where any is found at once.
         let moves = Moves::at_no_cost(model, pool.truth(), pool.known(need.run))?;
         let line = line_of(&moves, pool, need).ok_or(Failure::Infeasible)?;
         self.whole_table(model, &moves, line, pool, need, ANY)
@@ -359,6 +375,9 @@ impl<'a> Search<'a> {
 
 /// Solves that cost little enough to be allowed anyway.
 const FEW: usize = 4000;
+
+/// What is nearest is looked for no longer than this part of the time a solve may take.
+const SOONER: u32 = 20;
 
 /// How far from a whole number the best of a program may be and count as it.
 const WHOLE: f64 = 1e-6;
