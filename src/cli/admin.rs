@@ -67,7 +67,7 @@ pub(super) async fn lock<H: Host>(context: &Context<'_, H>) -> Result<u8, Failur
 }
 
 /// Returns the node that runs: only a running one can be locked or unlocked.
-async fn running<H: Host>(context: &Context<'_, H>) -> Result<Client, Failure> {
+pub(super) async fn running<H: Host>(context: &Context<'_, H>) -> Result<Client, Failure> {
     context.host.connect(&context.dir).await?.ok_or_else(|| {
         Failure::new(
             "not_running",

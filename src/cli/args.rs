@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, admin, approver, audit, charter, demo, init, passphrase, peer, prove, record, release,
-    report, serve, story, verify, wipe,
+    access, admin, approver, audit, charter, config, demo, init, passphrase, peer, prove, record,
+    release, report, serve, story, verify, wipe,
 };
 use crate::config::Written;
 
@@ -58,6 +58,9 @@ pub(super) enum Command {
     Passphrase(passphrase::PassphraseCommand),
     /// Destroy the node's keys and its private plane, for ever
     Wipe(wipe::WipeArgs),
+    /// The settings of the node: check them, see what counts, read them again
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// The consortium's signed constitution
     #[command(subcommand)]
     Charter(charter::CharterCommand),
@@ -102,6 +105,15 @@ impl Command {
                 | Self::Charter(
                     charter::CharterCommand::New(_) | charter::CharterCommand::Verify(_)
                 )
+        )
+    }
+
+    /// Returns whether it only speaks to a node that runs, so that a mistake in the settings file
+    /// does not keep it from doing so: what watches a node, or locks it, must not fail for that.
+    pub(super) const fn does_without_the_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Health(_) | Self::Lock | Self::Config(config::ConfigCommand::Reload)
         )
     }
 

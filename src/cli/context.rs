@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::host::{Host, Opened as _};
 use super::output::{Output, Reply};
-use crate::config::{Config, Passphrase};
+use crate::config::{Config, ConfigError, Passphrase, Sources, Written};
 use crate::rpc::{CallError, Client};
 
 /// What a command needs of a node that does not run and is opened for it.
@@ -28,6 +28,12 @@ pub(super) struct Context<'a, H> {
     /// The directory, where a flag named it.
     pub(super) flag_dir: Option<PathBuf>,
     pub(super) config: Config,
+    /// What the settings were read from, each with its place.
+    pub(super) written: Written,
+    /// Where to read them again.
+    pub(super) sources: Sources,
+    /// What is wrong with the settings file, where that only matters if no node runs.
+    pub(super) mistake: Option<ConfigError>,
     pub(super) output: Output,
 }
 
@@ -50,6 +56,9 @@ impl<H: Host> Context<'_, H> {
     ) -> Result<T, Failure> {
         if let Some(client) = self.host.connect(&self.dir).await? {
             return Ok(work(&client).await?);
+        }
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone().into());
         }
         let is_sealed = self.host.is_sealed(&self.dir)?;
         let passphrase = (is_sealed && plane == Plane::Private)

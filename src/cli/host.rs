@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use crate::charter::Size;
-use crate::config::{Config, Passphrase};
+use crate::config::{Config, Passphrase, Sources};
 use crate::model::MemberId;
 use crate::rpc::Client;
 use crate::store::RecoveryCode;
@@ -113,6 +113,8 @@ pub struct RunNode {
     pub dir: PathBuf,
     /// How.
     pub config: Config,
+    /// Where the settings are read again while it runs.
+    pub sources: Sources,
     /// Opens its private plane from the start.
     pub passphrase: Option<Passphrase>,
 }
@@ -126,7 +128,7 @@ pub struct Ready {
     pub grpc: String,
     /// Of the pages; `None` where off or not built.
     pub web: Option<String>,
-    /// Of the metrics; `None` where off or not built.
+    /// Of the metrics; `None` where off.
     pub metrics: Option<String>,
     /// Path of the local socket.
     pub socket: String,

@@ -5,7 +5,7 @@
 //! - `output`: one JSON value, or lines and tables for people.
 //! - `context`: a directory, its settings and its node.
 //! - [`host`]: what commands need of the program around them.
-//! - `files`, `trace`: files and log lines.
+//! - `files`, [`trace`]: files and log lines.
 //! - one file per command or family of commands.
 //!
 //! Nothing here names tonic or opens a store: commands speak to a node, running or opened for
@@ -17,6 +17,7 @@ mod approver;
 mod args;
 mod audit;
 mod charter;
+mod config;
 mod context;
 mod cores;
 mod demo;
@@ -39,7 +40,7 @@ mod retention;
 mod serve;
 mod story;
 mod template;
-mod trace;
+pub mod trace;
 mod verify;
 mod wipe;
 
@@ -56,7 +57,7 @@ pub use failure::Failure;
 pub use host::Host;
 use output::{Output, TextReply};
 
-use crate::config::{self, Config, LogLevel, Written};
+use crate::config::{Config, ConfigError, FILE_NAME, LogLevel, Sources, Written};
 
 /// A command line that was understood, with the settings it runs on.
 #[derive(Debug)]
@@ -65,6 +66,9 @@ pub struct Invocation {
     dir: PathBuf,
     flag_dir: Option<PathBuf>,
     config: Config,
+    written: Written,
+    sources: Sources,
+    mistake: Option<ConfigError>,
     output: Output,
 }
 
@@ -99,6 +103,9 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         dir: invocation.dir,
         flag_dir: invocation.flag_dir,
         config: invocation.config,
+        written: invocation.written,
+        sources: invocation.sources,
+        mistake: invocation.mistake,
         output,
     };
     let done = match invocation.command {
@@ -110,6 +117,7 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Lock => admin::lock(&context).await,
         Command::Passphrase(command) => passphrase::run(command, &context).await,
         Command::Wipe(args) => wipe::run(&args, &context).await,
+        Command::Config(command) => config::run(command, &context).await,
         Command::Charter(command) => charter::run(command, &context).await,
         Command::Record(command) => record::run(command, &context).await,
         Command::Release(command) => release::run(command, &context).await,
@@ -179,11 +187,6 @@ fn understand(
         .clone()
         .or_else(|| dir_among(&variables))
         .unwrap_or_else(|| context::default_dir().to_owned());
-    let file = if command.is_about_a_node() {
-        Written::read_file(&dir.join(config::FILE_NAME))?
-    } else {
-        Written::default()
-    };
     if let Command::Wipe(_) = &command {
         // It works whatever else is broken, settings and passphrase files too.
         return Ok(Invocation {
@@ -191,21 +194,39 @@ fn understand(
             dir,
             flag_dir,
             config: Config::default(),
+            written: Written::default(),
+            sources: Sources::default(),
+            mistake: None,
             output: Output {
                 json: everywhere.json,
             },
         });
     }
     let flags = Written::default().with_flag("passphrase_file", everywhere.passphrase_file);
-    let config = file
-        .under(Written::from_env(variables)?)
-        .under(command.settings(flags))
-        .check()?;
+    let sources = Sources {
+        file: command.is_about_a_node().then(|| dir.join(FILE_NAME)),
+        environment: Written::from_env(variables)?,
+        flags: command.settings(flags),
+    };
+    let (read, mistake) = match sources.read() {
+        Err(mistake) if command.does_without_the_file() => {
+            let others = Sources {
+                file: None,
+                ..sources.clone()
+            };
+            (others.read(), Some(mistake))
+        }
+        read => (read, None),
+    };
+    let (written, config) = read?;
     Ok(Invocation {
         command,
         dir,
         flag_dir,
         config,
+        written,
+        sources,
+        mistake,
         output: Output {
             json: everywhere.json,
         },

@@ -18,7 +18,7 @@ pub(super) struct ServeArgs {
     /// Address and port of the pages, or off; this version has none
     #[arg(long, value_name = "ADDR|off")]
     web: Option<String>,
-    /// Address and port of the metrics, or off; this version has none
+    /// Address and port of the metrics in plain HTTP, or off
     #[arg(long, value_name = "ADDR|off")]
     metrics: Option<String>,
     /// Write process id and addresses to this file once the node is ready
@@ -46,6 +46,7 @@ pub(super) async fn run<H: Host>(args: ServeArgs, context: &Context<'_, H>) -> R
     let run = RunNode {
         dir: context.dir.clone(),
         config: context.config.clone(),
+        sources: context.sources.clone(),
         passphrase,
     };
     let output = context.output;

@@ -18,9 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const NAP: Duration = Duration::from_millis(50);
 
 /// What is removed beside keys, by the node itself where it runs.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "private",
     "format",
+    "watch",
     "public",
     "card",
     "checkpoint",

@@ -2,12 +2,17 @@
 //!
 //! - [`written`]: what stands in `DIR/counterfoil.toml`, in `COUNTERFOIL_*` and on the command
 //!   line, as text, each with the place it was found at.
-//! - [`passphrase`]: the one secret a person keeps.
+//! - [`passphrase`]: the one secret a person keeps; `secret.rs`: files that hold one.
+//! - [`sources`]: the three places, so that they can be read again while the node runs.
+//! - [`shown`]: what a node runs on, and where each value came from.
 //!
 //! Later places win: file, environment, command line. Every setting is text until
 //! [`Written::check`] has read it, so that a mistake is named the same way wherever it was made.
 
 pub mod passphrase;
+pub mod secret;
+pub mod shown;
+pub mod sources;
 pub mod written;
 
 use std::collections::BTreeMap;
@@ -19,6 +24,8 @@ use std::time::Duration;
 use crate::model::{Kind, words};
 
 pub use passphrase::Passphrase;
+pub use shown::Shown;
+pub use sources::Sources;
 pub use written::{Place, Written};
 
 /// Name of the settings file inside the node's directory.
@@ -83,8 +90,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the pages are to be served. Default off. This version has none.
     pub web: Option<SocketAddr>,
-    /// Where metrics are to be served. Default off. This version has none.
+    /// Where metrics are served, in plain HTTP. Default off. Beyond this machine only with a
+    /// token.
     pub metrics: Option<SocketAddr>,
+    /// File that holds the token whoever reads the metrics must show. Default none.
+    pub metrics_token_file: Option<PathBuf>,
     /// Where other nodes reach this one, `https://host:port`; stands in the card. Default none,
     /// for a node that only dials out.
     pub advertise: Option<String>,
@@ -102,6 +112,11 @@ pub struct Config {
     pub max_connections: Option<NonZeroU32>,
     /// Most of those under one identity. Default 16.
     pub max_connections_per_peer: NonZeroU32,
+    /// Bytes of memory the node should stay within: near them it refuses work of peers rather
+    /// than be killed. Default: the limit the system sets its group of processes, if there is one.
+    pub max_memory: Option<u64>,
+    /// Program and arguments that are run when something needs a person. Default none.
+    pub notify_command: Vec<String>,
     /// Persons a draft needs before it leaves: the one who previews and publishes it, and others
     /// who approve it with keys of their own. Default 1, at most 10: publishing is enough.
     pub approvals: NonZeroU32,
@@ -118,6 +133,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
             web: None,
             metrics: None,
+            metrics_token_file: None,
             advertise: None,
             sync_interval: Duration::from_secs(15 * 60),
             passphrase_file: None,
@@ -125,6 +141,8 @@ impl Default for Config {
             log_level: None,
             max_connections: None,
             max_connections_per_peer: NonZeroU32::new(16).expect("16 is not zero"),
+            max_memory: None,
+            notify_command: Vec::new(),
             approvals: NonZeroU32::MIN,
             retention: Kind::ALL
                 .iter()
@@ -145,6 +163,13 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, in which unit.
     pub about: &'static str,
+}
+
+impl Setting {
+    /// Returns whether it names a file that holds a secret.
+    pub fn is_secret_file(&self) -> bool {
+        matches!(self.key, "passphrase_file" | "metrics_token_file")
+    }
 }
 
 /// Every setting, in the order of the template.
@@ -177,7 +202,12 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "metrics",
         default: "'off'",
-        about: "Address and port of the metrics, or off. This version has none.",
+        about: "Address and port of the metrics in plain HTTP, or off.",
+    },
+    Setting {
+        key: "metrics_token_file",
+        default: "'/run/credentials/metrics-token'",
+        about: "File with the token metrics are read with, mode 0600. A must beyond this machine.",
     },
     Setting {
         key: "log_level",
@@ -198,6 +228,16 @@ pub const SETTINGS: &[Setting] = &[
         key: "max_connections_per_peer",
         default: "16",
         about: "Most of those under one certificate's identity.",
+    },
+    Setting {
+        key: "max_memory",
+        default: "'128MB'",
+        about: "Memory to stay within (MB, GB). Without it: the limit of its container, if any.",
+    },
+    Setting {
+        key: "notify.command",
+        default: "'/usr/local/bin/tell'",
+        about: "Program run with a code and a line when something needs a person. No shell.",
     },
     Setting {
         key: "release.approvals",
@@ -268,8 +308,8 @@ mod tests {
         let text = template(&[]);
         for setting in SETTINGS {
             let comment = format!("# {} = ", setting.key);
-            // The passphrase file of the example is not on this machine.
-            if setting.key == "passphrase_file" {
+            // The secret files of the example are not on this machine.
+            if setting.is_secret_file() {
                 continue;
             }
             let text = text.replace(&comment, &comment[2..]);

@@ -1,17 +1,11 @@
 //! The one secret a person keeps.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{ConfigError, Place};
-
-/// Longest passphrase file, in bytes.
-const MOST_LEN: u64 = 4096;
+use super::{ConfigError, secret};
 
 /// A passphrase, wiped from memory when it is dropped.
 #[derive(Clone)]
@@ -28,38 +22,8 @@ impl Passphrase {
     /// # Errors
     /// Names the file, and its mode where that is the trouble.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let fail = |problem: String, hint: &str| ConfigError {
-            place: Place::File(path.to_owned()),
-            problem,
-            hint: hint.to_owned(),
-        };
-        let unreadable = |error: std::io::Error| {
-            let error = error.to_string();
-            let error = error.split(" (os error").next().unwrap_or_default();
-            fail(
-                format!("passphrase file cannot be read: {error}"),
-                "check its path and owner",
-            )
-        };
-        let file = File::open(path).map_err(unreadable)?;
-        check_mode(path, &file)?;
-        let mut text = Zeroizing::new(String::with_capacity(MOST_LEN as usize + 1));
-        file.take(MOST_LEN + 1)
-            .read_to_string(&mut text)
-            .map_err(unreadable)?;
-        if text.len() as u64 > MOST_LEN {
-            return Err(fail(
-                format!("passphrase file is longer than {MOST_LEN} bytes"),
-                "name the file that holds only the passphrase",
-            ));
-        }
-        let line = text.lines().next().unwrap_or_default();
-        Self::new(Zeroizing::new(line.to_owned())).ok_or_else(|| {
-            fail(
-                "passphrase file has an empty first line".to_owned(),
-                "write the passphrase on its first line",
-            )
-        })
+        let line = secret::first_line("passphrase", path)?;
+        Self::new(line).ok_or_else(|| secret::empty("passphrase", path))
     }
 
     /// Returns the passphrase for the one who derives keys from it.
@@ -74,25 +38,10 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// Refuses a passphrase file that others on the machine could read.
-fn check_mode(path: &Path, file: &File) -> Result<(), ConfigError> {
-    // A file whose mode cannot be told is refused when it is read.
-    let mode = file.metadata().map_or(0, |data| data.permissions().mode());
-    if mode & 0o007 == 0 {
-        return Ok(());
-    }
-    Err(ConfigError {
-        place: Place::File(path.to_owned()),
-        problem: format!(
-            "passphrase file has mode {:04o}: everybody on this machine can reach it",
-            mode & 0o7777
-        ),
-        hint: format!("chmod 600 {}", path.display()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[track_caller]

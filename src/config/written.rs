@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{Config, ConfigError, Passphrase, SETTINGS};
+use super::{Config, ConfigError, Passphrase, SETTINGS, secret};
 use crate::model::Kind;
 
 /// Longest settings file, in bytes.
@@ -140,6 +140,11 @@ impl Written {
     ) -> Result<Self, ConfigError> {
         let mut written = Self::default();
         for (name, value) in variables {
+            if let Some(name) = name.to_str()
+                && let Some(key) = name.strip_prefix(PREFIX)
+            {
+                check_no_secret(&key.to_ascii_lowercase(), &Place::Variable(name.to_owned()))?;
+            }
             let Some(key) = name.to_str().and_then(key_of_variable) else {
                 continue;
             };
@@ -171,6 +176,16 @@ impl Written {
         self
     }
 
+    /// Returns where a setting stands; `None` where nobody has written it.
+    pub(super) fn place(&self, key: &str) -> Option<&Place> {
+        self.0.get(key).map(|text| &text.place)
+    }
+
+    /// Returns how many settings are written.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Reads every setting and checks it.
     ///
     /// # Errors
@@ -180,7 +195,8 @@ impl Written {
         Ok(Config {
             listen: self.read("listen", address)?.unwrap_or(default.listen),
             web: self.read("web", address_or_off)?.flatten(),
-            metrics: self.read("metrics", address_or_off)?.flatten(),
+            metrics: self.metrics()?,
+            metrics_token_file: self.metrics_token_file()?,
             advertise: self.read("advertise", endpoint)?,
             sync_interval: self
                 .read("sync_interval", |text| {
@@ -198,6 +214,8 @@ impl Written {
             max_connections_per_peer: self
                 .read("max_connections_per_peer", connections)?
                 .unwrap_or(default.max_connections_per_peer),
+            max_memory: self.read("max_memory", memory)?,
+            notify_command: self.read("notify.command", words)?.unwrap_or_default(),
             approvals: self
                 .read("release.approvals", persons)?
                 .unwrap_or(default.approvals),
@@ -239,28 +257,75 @@ impl Written {
         Ok(retention)
     }
 
-    /// Returns the passphrase file once it can be read, by its owner alone. A path in a settings
-    /// file is relative to that file.
+    /// Returns the passphrase file once it can be read, by its owner alone.
     fn passphrase_file(&self) -> Result<Option<PathBuf>, ConfigError> {
-        let Some(text) = self
-            .0
-            .get("passphrase_file")
-            .filter(|text| !text.value.is_empty())
-        else {
+        let Some(path) = self.path("passphrase_file") else {
             return Ok(None);
         };
-        let path = match &text.place {
+        Passphrase::read(&path).map(|_| Some(path))
+    }
+
+    /// Returns the token file once it can be read, by its owner alone.
+    fn metrics_token_file(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(path) = self.path("metrics_token_file") else {
+            return Ok(None);
+        };
+        secret::metrics_token(&path).map(|_| Some(path))
+    }
+
+    /// Returns where metrics are served: beyond this machine only to whoever has the token.
+    fn metrics(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let address = self.read("metrics", address_or_off)?.flatten();
+        let text = self.0.get("metrics");
+        match (address, text) {
+            (Some(address), Some(text))
+                if !address.ip().is_loopback() && self.path("metrics_token_file").is_none() =>
+            {
+                Err(ConfigError {
+                    place: text.place.clone(),
+                    problem: format!(
+                        "metrics is '{address}', which others can reach, and there is no \
+                         metrics_token_file"
+                    ),
+                    hint: "use a loopback address such as 127.0.0.1:9443, or set \
+                           metrics_token_file"
+                        .to_owned(),
+                })
+            }
+            _ => Ok(address),
+        }
+    }
+
+    /// Returns the path a setting names. One in a settings file is relative to that file.
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        let text = self.0.get(key).filter(|text| !text.value.is_empty())?;
+        Some(match &text.place {
             Place::File(file) | Place::Line(file, _) => file
                 .parent()
                 .unwrap_or_else(|| Path::new(""))
                 .join(&text.value),
             Place::Variable(_) | Place::Flag(_) => PathBuf::from(&text.value),
-        };
-        Passphrase::read(&path).map(|_| Some(path))
+        })
     }
 }
 
+/// Settings whose secret belongs into a file, by the name somebody might give the secret itself.
+const SECRETS: &[&str] = &["passphrase", "metrics_token"];
+
+/// Refuses a secret written where others may read it: in a settings file or the environment.
+fn check_no_secret(given: &str, place: &Place) -> Result<(), ConfigError> {
+    if !SECRETS.contains(&given) {
+        return Ok(());
+    }
+    Err(ConfigError {
+        place: place.clone(),
+        problem: format!("{given} is a secret, and secrets are read from files only"),
+        hint: format!("write it into a file of mode 0600 and name that with {given}_file"),
+    })
+}
+
 fn known_key(given: &str, place: &Place) -> Result<&'static str, ConfigError> {
+    check_no_secret(given, place)?;
     let known = SETTINGS.iter().find(|setting| setting.key == given);
     known.map(|setting| setting.key).ok_or_else(|| ConfigError {
         place: place.clone(),
@@ -372,6 +437,38 @@ fn persons(text: &str) -> Result<NonZeroU32, String> {
         .ok()
         .filter(|count: &NonZeroU32| count.get() <= 10)
         .ok_or_else(|| format!("is {}, not a whole number from 1 to 10", quoted(text)))
+}
+
+/// Reads a size in bytes, such as `128MB`; a bare number is bytes.
+fn memory(text: &str) -> Result<u64, String> {
+    const LEAST: u64 = 32 << 20;
+    let trimmed = text.trim();
+    let (number, unit) = trimmed.split_at(
+        trimmed
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(trimmed.len()),
+    );
+    let shift = match unit.trim().to_ascii_uppercase().as_str() {
+        "" | "B" => Some(0),
+        "K" | "KB" | "KIB" => Some(10),
+        "M" | "MB" | "MIB" => Some(20),
+        "G" | "GB" | "GIB" => Some(30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(shift);
+    bytes
+        .and_then(|(number, shift)| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes >= LEAST)
+        .ok_or_else(|| format!("is {}, not a size of 32MB or more", quoted(text)))
+}
+
+/// Splits a command the way a shell would, without one; nothing is a command that is off.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let words = shlex::split(text).ok_or("has a quote that is not closed")?;
+    match words.first() {
+        Some(program) if program.is_empty() => Err("names no program".to_owned()),
+        _ => Ok(words),
+    }
 }
 
 fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
@@ -608,8 +705,9 @@ mod tests {
             let written = Written::from_env([(name.clone().into(), value.into())]).expect("UTF-8");
             if let Err(error) = written.check() {
                 let text = error.to_string();
-                prop_assert!(text.contains(&name) || key == "passphrase_file", "{}", text);
-                prop_assert!(text.contains(key) || text.contains("passphrase file"), "{}", text);
+                let said = key.replace('_', " ");
+                prop_assert!(text.contains(&name) || key.ends_with("_file"), "{}", text);
+                prop_assert!(text.contains(key) || text.contains(&said), "{}", text);
                 prop_assert!(!text.contains('\n'));
             }
         }

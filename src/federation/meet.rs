@@ -52,6 +52,7 @@ impl Session {
         let ours = Uuid::from_slice(&hello.store_id).ok();
         let follows_us = ours.is_some() && Uuid::from_slice(&theirs.cursor_store_id).ok() == ours;
         let followed = if follows_us { theirs.cursor_arrival } else { 0 };
+        self.node.follows(&self.peer, followed);
         let same_store = hello.cursor_store_id == theirs.store_id;
         let arrival = if same_store { hello.cursor_arrival } else { 0 };
         let wanted = hello.wants.into_iter();

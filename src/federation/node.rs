@@ -210,6 +210,11 @@ impl Federation {
         }
     }
 
+    /// Notes how far a peer holds what arrived here.
+    pub(super) fn follows(&self, peer: &MemberId, arrival: u64) {
+        self.statuses().entry(peer.clone()).or_default().follows = Some(arrival);
+    }
+
     /// Returns how the last sync with a peer went, whichever side began it.
     pub fn status(&self, peer: &MemberId) -> PeerStatus {
         self.statuses().get(peer).cloned().unwrap_or_default()

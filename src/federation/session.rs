@@ -244,9 +244,11 @@ impl Session {
                 Frame::Fetch(fetch) => desk
                     .fetch(fetch, self.roll.log_count())
                     .map_err(|problem| self.breach(problem))?,
-                Frame::Acked(acked) => desk
-                    .acked(acked.arrival)
-                    .map_err(|problem| self.breach(problem))?,
+                Frame::Acked(acked) => {
+                    desk.acked(acked.arrival)
+                        .map_err(|problem| self.breach(problem))?;
+                    self.node.follows(&self.peer, acked.arrival);
+                }
                 Frame::Refused(refused) if refused.ends => return Err(self.refused(&refused)),
                 Frame::Refused(refused) => {
                     let reason = frames::plain(&refused.reason);

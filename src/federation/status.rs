@@ -9,6 +9,9 @@ pub struct PeerStatus {
     pub last_sync: Option<u64>,
     /// What the last sync said if it failed.
     pub error: Option<String>,
+    /// Our arrival up to which the peer has said that it holds everything; `None` for not heard
+    /// since the start.
+    pub follows: Option<u64>,
 }
 
 /// Where a member is dialled.

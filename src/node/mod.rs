@@ -4,13 +4,17 @@
 //! - [`open`]: a node opened in this process: both planes, no listener.
 //! - [`serve`]: a node that listens, syncs, and stops in order.
 //! - `notify`: what the service manager is told.
+//! - `reload`: settings and certificate read again meanwhile.
+//! - [`watch`]: what a running node says to machines, and to a person who must act.
 //! - [`demo`]: three nodes on this machine, and the story they report.
 
 pub mod demo;
 pub mod make;
 mod notify;
 pub mod open;
+mod reload;
 pub mod serve;
+pub mod watch;
 
 use std::path::Path;
 

@@ -17,6 +17,8 @@ const VARIABLE: &str = "NOTIFY_SOCKET";
 pub(super) enum State {
     /// The node serves.
     Ready,
+    /// It reads settings and certificate again; [`Self::Ready`] follows.
+    Reloading,
     /// The node was told to stop, and lets open calls end.
     Stopping,
 }
@@ -25,6 +27,7 @@ impl State {
     const fn text(self) -> &'static str {
         match self {
             Self::Ready => "READY=1\nSTATUS=serving",
+            Self::Reloading => "RELOADING=1\nSTATUS=reading settings and certificate again",
             Self::Stopping => "STOPPING=1\nSTATUS=letting open calls end",
         }
     }

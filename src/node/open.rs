@@ -1,7 +1,7 @@
 //! A node opened in this process: both planes, and a way to talk to them. No listener yet.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -16,10 +16,12 @@ use crate::federation::{Federation, HeadSense, HeadWatch, Mark, Pace, Patience, 
 use crate::identity::{WitnessKey, canon};
 use crate::log::{SignedCheckpoint, verify_consistency};
 use crate::release::PrivatePlane;
+use crate::rpc::memory::{self, Memory};
 use crate::rpc::own_cert::NodeCertFile;
 use crate::rpc::plane::PublicPlane;
 use crate::rpc::services::federation::{CharterInForce, Peering, TlsDial};
 use crate::rpc::services::holds::let_out_held;
+use crate::rpc::services::office::Troubles;
 use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
 use crate::rpc::{CallError, Client, TrustSource, connect};
 use crate::store::replica::Replica;
@@ -35,6 +37,7 @@ pub struct Node {
     pub(super) peers: Arc<Peers>,
     pub(super) dir: Arc<NodeDir>,
     pub(super) config: Config,
+    pub(super) clock: Clock,
 }
 
 impl Node {
@@ -116,6 +119,9 @@ impl Node {
             retention: config.retention.clone(),
             wiped: tokio::sync::Notify::new(),
             card: Mutex::new(card),
+            troubles: Troubles::default(),
+            reload: OnceLock::new(),
+            memory: Memory::within(config.max_memory.or_else(memory::system_limit)),
         });
         office.show_certificate();
         Ok(Self {
@@ -124,6 +130,7 @@ impl Node {
             office,
             dir,
             config,
+            clock,
         })
     }
 

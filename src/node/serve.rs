@@ -8,19 +8,23 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::open::Node;
+use super::reload::Reloading;
+use super::watch::{Watch, listener};
 use super::{failure, notify};
 use crate::cli::Failure;
 use crate::cli::host::{Ready, RunNode};
+use crate::cli::trace;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::rpc::local::LocalSocket;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
 use crate::store::{Entropy, wipe};
+use crate::wire;
 
 /// How often the node looks whether its certificate must be renewed.
 const RENEWAL: Duration = Duration::from_secs(6 * 60 * 60);
@@ -32,9 +36,15 @@ pub struct Running {
     pub grpc: SocketAddr,
     /// The socket for commands.
     pub socket: PathBuf,
+    /// Where metrics are read; `None` where off.
+    pub metrics: Option<SocketAddr>,
+    /// What watches it.
+    pub watch: Arc<Watch>,
     node: Arc<Node>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Ended after everything else.
+    watchers: Option<JoinHandle<()>>,
 }
 
 /// Runs a node until the process is told to stop. `ready` is told once it serves.
@@ -48,26 +58,38 @@ pub async fn run(
     ready: impl FnOnce(Ready) -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    for (setting, address) in [("web", run.config.web), ("metrics", run.config.metrics)] {
-        if address.is_some() {
-            tracing::warn!(setting, "nothing is served there by this version");
-        }
+    trace::watch_panics();
+    if run.config.web.is_some() {
+        tracing::warn!(setting = "web", "nothing is served there by this version");
     }
     let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
-    let running = Running::start(node).await?;
-    let told = ready(Ready {
+    let mut running = Running::start(node).await?;
+    running.reload_from(run.sources);
+    let mut told = ready(Ready {
         pid: std::process::id(),
         grpc: running.grpc.to_string(),
         web: None,
-        metrics: None,
+        metrics: running.metrics.map(|address| address.to_string()),
         socket: running.socket.display().to_string(),
     });
     if told.is_ok() {
         tracing::info!(grpc = %running.grpc, "node serves");
         notify::tell(notify::State::Ready);
-        tokio::select! {
-            () = signals.told_to_stop() => {}
-            () = running.node.office.wiped.notified() => {}
+        let office = Arc::clone(&running.node.office);
+        loop {
+            tokio::select! {
+                told = signals.told() => match told {
+                    Signal::Stop => break,
+                    Signal::Reload => running.reload().await,
+                },
+                () = office.wiped.notified() => break,
+                () = running.has_failed() => {
+                    tracing::error!("a part of the node failed");
+                    let message = "a part of the node failed, so the rest was stopped too";
+                    told = Err(Failure::new("internal", message, "see its log; start it again"));
+                    break;
+                }
+            }
         }
         tracing::info!("node stops");
     }
@@ -94,6 +116,13 @@ impl Running {
         let grpc = listener
             .local_addr()
             .map_err(|error| Failure::new("config", error.to_string(), ""))?;
+        let watching = match node.config.metrics {
+            Some(address) => Some(listener::bind(address).await?),
+            None => None,
+        };
+        let metrics = watching
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok());
         let socket = LocalSocket::bind(node.dir.path()).await.map_err(|error| {
             let hint = "stop the node that runs on this directory, or set XDG_RUNTIME_DIR";
             Failure::new("in_use", error.to_string(), hint)
@@ -114,11 +143,14 @@ impl Running {
                 .map_err(|error| Failure::new("internal", error.to_string(), ""))?,
             trust: public as Arc<dyn TrustSource>,
             routes: node.peer_routes(),
-            limits: limits(&node.config),
+            limits: limits(&node),
         };
+        let watch = Watch::begin(Arc::clone(&node), Arc::clone(&door.limits.hits));
+        let watch = Arc::new(watch?);
         let local = local_routes(&node.office, &node.book);
         let local_limits = Limits {
             grace: node.config.drain,
+            hits: Arc::clone(&door.limits.hits),
             ..Limits::local()
         };
         let mut tasks = JoinSet::new();
@@ -128,9 +160,18 @@ impl Running {
         tasks.spawn(take_in_until(Arc::clone(&node), stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
         tasks.spawn(let_out_until(Arc::clone(&node), stopped()));
+        tasks.spawn(watch_until(Arc::clone(&watch), stopped()));
+        let watchers = watching.map(|listener| {
+            let watch = Arc::clone(&watch);
+            // Not before everything else has: whoever watches is to see that it drains.
+            tokio::spawn(listener::serve(watch, listener, std::future::pending()))
+        });
         Ok(Self {
             grpc,
             socket: socket_path,
+            metrics,
+            watch,
+            watchers,
             node,
             stop,
             tasks,
@@ -145,10 +186,47 @@ impl Running {
         self.node.client()
     }
 
+    /// Has settings and certificate read again from these places when somebody asks for it.
+    pub fn reload_from(&self, sources: Sources) {
+        let reloading = Reloading::new(sources, &self.watch, &self.node.config);
+        // The node holds what is set here, so this must not hold the node.
+        let office = Arc::downgrade(&self.node.office);
+        let reload = move || {
+            let Some(office) = office.upgrade() else {
+                return wire::ReloadResponse::default();
+            };
+            notify::tell(notify::State::Reloading);
+            let said = reloading.reload(&office);
+            notify::tell(notify::State::Ready);
+            said
+        };
+        // Said twice, the first place stays.
+        let _ = self.node.office.reload.set(Box::new(reload));
+    }
+
+    /// Waits until a part of the node ends that nobody told to: half a node would look like one.
+    async fn has_failed(&mut self) {
+        let _ended = self.tasks.join_next().await;
+    }
+
+    /// Reads settings and certificate again.
+    async fn reload(&self) {
+        let office = Arc::clone(&self.node.office);
+        let reload = move || office.reload.get().map(|reload| reload());
+        // What came of it was logged.
+        let _said = tokio::task::spawn_blocking(reload).await;
+    }
+
     /// Lets open calls end within the grace, then closes the node.
     pub async fn stop(mut self) {
+        self.watch.drain();
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        if let Some(watchers) = self.watchers.take() {
+            watchers.abort();
+            // It holds the node, whose files may be about to be removed.
+            let _aborted = watchers.await;
+        }
         self.node.office.private.lock();
     }
 }
@@ -164,14 +242,26 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     })
 }
 
-fn limits(config: &Config) -> Limits {
+fn limits(node: &Node) -> Limits {
+    let config = &node.config;
     let most = Limits::default();
+    // A connection costs some tens of kilobytes before it has said anything.
+    let memory = &node.office.memory;
+    let affordable = memory
+        .limit()
+        .map(|limit| usize::try_from(limit >> 18).unwrap_or(usize::MAX));
+    let most = Limits {
+        connections: most.connections.min(affordable.unwrap_or(usize::MAX)),
+        memory: Arc::clone(memory),
+        ..most
+    };
     let count = |asked: NonZeroU32| usize::try_from(asked.get()).unwrap_or(usize::MAX);
     Limits {
         connections: config
             .max_connections
             .map_or(most.connections, |asked| count(asked).min(most.connections)),
         connections_per_peer: count(config.max_connections_per_peer),
+        connections_per_member: count(config.max_connections_per_peer).saturating_mul(4),
         grace: config.drain,
         ..most
     }
@@ -221,6 +311,14 @@ async fn renew_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
     }
 }
 
+/// Looks whether something needs a person.
+async fn watch_until(watch: Arc<Watch>, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stopped => {}
+        () = watch.keep_looking() => {}
+    }
+}
+
 /// Lets out what was held once its time has come, while the node is unlocked.
 async fn let_out_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
     let mut stopped = std::pin::pin!(stopped);
@@ -243,10 +341,17 @@ async fn let_out_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
     }
 }
 
-/// The signals that tell a process to stop.
+/// What a process is told.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+/// The signals that tell a process to stop, or to read its settings again.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    reload: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -256,7 +361,16 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            reload: signal(SignalKind::hangup()).map_err(failed)?,
         })
+    }
+
+    async fn told(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.reload.recv() => Signal::Reload,
+        }
     }
 
     async fn told_to_stop(&mut self) {

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::watch;
 use tonic::{Code, Status};
 
+use super::hits::Limit;
+use super::limits::Limits;
+use super::share::Share;
 use super::tls::{self, TrustSource};
-use crate::identity::{CertError, Peer, SpiffeId, Usage};
+use crate::identity::{CertError, Peer, Role, SpiffeId, Usage};
 use crate::model::MemberId;
 
 /// Who makes a call. The guard puts one into the extensions of every request.
@@ -30,6 +33,11 @@ impl Caller {
             .extensions()
             .get()
             .ok_or_else(|| Status::internal("this service stands behind no guard"))
+    }
+
+    /// Returns whether somebody with a certificate makes it, accepted or not.
+    pub(super) const fn is_peer(&self) -> bool {
+        matches!(self, Self::Peer(_))
     }
 
     /// Returns the accepted peer; none for a local caller.
@@ -62,6 +70,8 @@ struct Shared {
     ended: watch::Sender<Option<Status>>,
     /// Whether a call has been answered with that reason.
     told: watch::Sender<bool>,
+    /// What its member may use, once it is among those connected.
+    share: OnceLock<Arc<Share>>,
 }
 
 impl PeerIdentity {
@@ -79,6 +89,7 @@ impl PeerIdentity {
                 peer,
                 ended: watch::Sender::new(refusal),
                 told: watch::Sender::new(false),
+                share: OnceLock::new(),
             }),
         }
     }
@@ -86,6 +97,11 @@ impl PeerIdentity {
     /// Returns the peer; none if its certificate was refused from the start.
     pub fn peer(&self) -> Option<&Peer> {
         self.shared.peer.as_ref()
+    }
+
+    /// Returns what its member may use; none before it is among those connected.
+    pub(super) fn share(&self) -> Option<&Arc<Share>> {
+        self.shared.share.get()
     }
 
     /// Returns the peer if it may still make calls at this moment.
@@ -177,31 +193,48 @@ struct State {
     next: u64,
     peers: HashMap<u64, PeerIdentity>,
     per_id: HashMap<SpiffeId, usize>,
+    members: HashMap<Side, Together>,
+    /// How many are connected whose certificate nobody vouches for.
+    strangers: usize,
+}
+
+/// A member's node, or everybody else it has given a certificate.
+type Side = (MemberId, bool);
+
+/// What the connections of one side have together.
+#[derive(Debug)]
+struct Together {
+    connections: usize,
+    share: Arc<Share>,
 }
 
 impl Connected {
     /// Adds a connection until the returned seat is dropped.
     ///
-    /// Beyond `most` connections under one id, the new one is ended at once.
-    pub(super) fn enter(self: &Arc<Self>, identity: &PeerIdentity, most: usize) -> Seat {
+    /// Beyond the most connections under one id, or of one member, the new one is ended at once;
+    /// beyond the most of strangers there is no seat.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        identity: &PeerIdentity,
+        limits: &Limits,
+    ) -> Option<Seat> {
         let mut state = self.lock();
+        match identity.peer() {
+            Some(peer) => state.seat(peer, identity, limits),
+            None if state.strangers >= limits.strangers => {
+                limits.hits.hit(Limit::Strangers);
+                return None;
+            }
+            None => state.strangers += 1,
+        }
         let key = state.next;
         state.next += 1;
-        if let Some(peer) = identity.peer() {
-            let count = state.per_id.entry(peer.spiffe.clone()).or_default();
-            *count += 1;
-            if *count > most {
-                identity.end(Status::resource_exhausted(format!(
-                    "{} already has {most} connections; close one",
-                    peer.spiffe
-                )));
-            }
-        }
         state.peers.insert(key, identity.clone());
-        Seat {
+        drop(state);
+        Some(Seat {
             connected: Arc::clone(self),
             key,
-        }
+        })
     }
 
     /// Judges everybody again.
@@ -218,6 +251,58 @@ impl Connected {
     }
 }
 
+impl State {
+    fn seat(&mut self, peer: &Peer, identity: &PeerIdentity, limits: &Limits) {
+        let most = limits.connections_per_peer;
+        let count = self.per_id.entry(peer.spiffe.clone()).or_default();
+        *count += 1;
+        let beyond_id = (*count > most).then(|| format!("{} already has {most}", peer.spiffe));
+        let together = self.members.entry(side(peer)).or_insert_with(|| Together {
+            connections: 0,
+            share: Share::new(Arc::clone(&limits.hits), Arc::clone(&limits.memory)),
+        });
+        together.connections += 1;
+        // The place is empty: every connection has an identity of its own.
+        let _ = identity.shared.share.set(Arc::clone(&together.share));
+        let most = limits.connections_per_member;
+        let beyond_member = (together.connections > most)
+            .then(|| format!("{} already has {most}", peer.spiffe.member));
+        if let Some(beyond) = beyond_id.or(beyond_member) {
+            limits.hits.hit(Limit::ConnectionsPerPeer);
+            identity.end(Status::resource_exhausted(format!(
+                "{beyond} connections; close one"
+            )));
+        }
+    }
+
+    fn leave(&mut self, key: u64) {
+        let Some(identity) = self.peers.remove(&key) else {
+            return;
+        };
+        let Some(peer) = identity.peer() else {
+            self.strangers -= 1;
+            return;
+        };
+        if let Some(count) = self.per_id.get_mut(&peer.spiffe) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_id.remove(&peer.spiffe);
+            }
+        }
+        if let Some(together) = self.members.get_mut(&side(peer)) {
+            together.connections -= 1;
+            if together.connections == 0 {
+                self.members.remove(&side(peer));
+            }
+        }
+    }
+}
+
+fn side(peer: &Peer) -> Side {
+    let is_node = matches!(peer.spiffe.role, Role::Node);
+    (peer.spiffe.member.clone(), is_node)
+}
+
 /// One connection's place among [`Connected`].
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -227,16 +312,6 @@ pub(super) struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut state = self.connected.lock();
-        let Some(identity) = state.peers.remove(&self.key) else {
-            return;
-        };
-        let Some(peer) = identity.peer() else { return };
-        if let Some(count) = state.per_id.get_mut(&peer.spiffe) {
-            *count -= 1;
-            if *count == 0 {
-                state.per_id.remove(&peer.spiffe);
-            }
-        }
+        self.connected.lock().leave(self.key);
     }
 }

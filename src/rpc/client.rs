@@ -194,6 +194,8 @@ calls! {
     list_access = admin.list_access(ListAccessRequest) -> ListAccessResponse;
     /// Says how far anybody can bound what a member ever published.
     audit = admin.audit(AuditRequest) -> AuditResponse;
+    /// Reads settings and certificate again.
+    reload = admin.reload(ReloadRequest) -> ReloadResponse;
 
     /// Adds a passphrase.
     add_passphrase = vault.add_passphrase(AddPassphraseRequest) -> AddPassphraseResponse;

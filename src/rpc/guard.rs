@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,18 +15,23 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
+use tonic::{Code, Status};
+use tracing::Instrument as _;
 
 use super::caller::Caller;
+use super::hits::{Hits, Limit};
+use super::limits::Limits;
+use super::share::{Held, Messages, Turn};
+use super::status::status;
 use crate::identity::{Peer, Role};
 
 /// Puts a [`Guard`] before a service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct GuardLayer {
-    /// After how long a silent stream is ended; none for local callers.
-    pub(super) silence: Option<Duration>,
+    /// What a call may use.
+    pub(super) limits: Arc<Limits>,
 }
 
 impl<S> tower::Layer<S> for GuardLayer {
@@ -34,7 +40,7 @@ impl<S> tower::Layer<S> for GuardLayer {
     fn layer(&self, inner: S) -> Guard<S> {
         Guard {
             inner,
-            silence: self.silence,
+            limits: Arc::clone(&self.limits),
         }
     }
 }
@@ -43,7 +49,7 @@ impl<S> tower::Layer<S> for GuardLayer {
 #[derive(Clone, Debug)]
 pub(super) struct Guard<S> {
     inner: S,
-    silence: Option<Duration>,
+    limits: Arc<Limits>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -62,53 +68,156 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let caller = match admit(&request) {
-            Ok(caller) => caller,
+        let id = next_id();
+        let span = span(id, &request);
+        let (caller, turn) = match span.in_scope(|| admit(&request, &self.limits)) {
+            Ok(admitted) => admitted,
             Err(refused) => return Box::pin(std::future::ready(Ok(*refused))),
         };
         let call = Call {
+            id,
             caller,
-            silence: self.silence,
+            silence: self.limits.silence,
             last_frame: Arc::new(Mutex::new(Instant::now())),
+            turn: turn.map(Arc::new),
+            span: span.clone(),
         };
         let request = request.map(|body| Body::new(call.watch(body, Direction::Request)));
         // Making the future runs handler code too.
-        let Ok(answer) = catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) else {
-            return Box::pin(std::future::ready(Ok(panicked().into_http())));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            span.in_scope(|| self.inner.call(request))
+        }));
+        let Ok(answer) = made else {
+            return Box::pin(std::future::ready(Ok(panicked(id).into_http())));
         };
-        Box::pin(async move {
-            let head = CatchPanic(Box::pin(answer));
-            tokio::select! {
+        let head = Head::begin(&self.limits);
+        let answer = async move {
+            let answered = CatchPanic(Box::pin(answer), id);
+            let response = tokio::select! {
                 biased;
-                reason = call.ended() => Ok(call.refuse(reason)),
-                head = head => Ok(match head {
-                    Ok(Ok(response)) => {
-                        response.map(|body| Body::new(call.watch(body, Direction::Response)))
-                    }
+                reason = call.ended() => call.refuse(reason),
+                answered = answered => match answered {
+                    Ok(Ok(response)) => blame(response)
+                        .map(|body| Body::new(call.watch(body, Direction::Response))),
                     Err(status) => status.into_http(),
-                }),
-            }
-        })
+                },
+            };
+            head.end();
+            Ok(response)
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 
-/// Returns who makes the call if it may, and otherwise the answer.
-fn admit(request: &Request<Body>) -> Result<Caller, Box<Response<Body>>> {
-    check_protocol(request)?;
+/// The library calls bytes it cannot read an error of ours; they are the caller's. What they were
+/// is not said again.
+fn blame(response: Response<Body>) -> Response<Body> {
+    const MALFORMED: [&str; 4] = [
+        "failed to decode Protobuf message",
+        "protocol error: received message",
+        "Missing request message",
+        "Unexpected EOF decoding stream",
+    ];
+    let said = Status::from_header_map(response.headers());
+    let malformed = said.is_some_and(|said| {
+        let message = said.message();
+        said.code() == Code::Internal && MALFORMED.iter().any(|m| message.starts_with(m))
+    });
+    match malformed {
+        true => status("invalid", "the message is not one this call takes", "").into_http(),
+        false => response,
+    }
+}
+
+/// Numbers calls, so that lines of the log that belong together can be found.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Returns the span of a call: its number, what was called, and who called.
+fn span(id: u64, request: &Request<Body>) -> tracing::Span {
+    let path: String = request.uri().path().chars().take(100).collect();
+    let caller: Option<&Caller> = request.extensions().get();
+    let peer = caller
+        .filter(|caller| caller.is_peer())
+        .map(|caller| match caller.peer() {
+            Some(peer) => peer.spiffe.member.to_string(),
+            None => "stranger".to_owned(),
+        });
+    tracing::info_span!("call", request_id = id, method = path, peer)
+}
+
+/// Waits for the head of an answer; dropped before, because it took too long, it counts that.
+struct Head {
+    begun: Instant,
+    limit: Option<Duration>,
+    hits: Arc<Hits>,
+}
+
+impl Head {
+    fn begin(limits: &Limits) -> Self {
+        Self {
+            begun: Instant::now(),
+            limit: limits.request,
+            hits: Arc::clone(&limits.hits),
+        }
+    }
+
+    fn end(mut self) {
+        self.limit = None;
+    }
+}
+
+impl Drop for Head {
+    fn drop(&mut self) {
+        if self
+            .limit
+            .is_some_and(|limit| self.begun.elapsed() >= limit)
+        {
+            self.hits.hit(Limit::RequestTime);
+        }
+    }
+}
+
+/// Returns who makes the call if it may, with its place in its member's share; otherwise the
+/// answer.
+fn admit(
+    request: &Request<Body>,
+    limits: &Limits,
+) -> Result<(Caller, Option<Turn>), Box<Response<Body>>> {
+    check_protocol(request).inspect_err(|_| limits.hits.hit(Limit::Protocol))?;
     let caller: Option<&Caller> = request.extensions().get();
     let refused = |status: Status| Box::new(status.into_http());
     match caller {
         None => Err(refused(Status::internal("the connection has no caller"))),
-        Some(Caller::Local) => Ok(Caller::Local),
+        Some(Caller::Local) => Ok((Caller::Local, None)),
         Some(Caller::Peer(identity)) => {
             let peer = identity.check().map_err(|reason| {
                 identity.mark_told();
                 refused(reason)
             })?;
             check_permission(peer, request.uri().path()).map_err(refused)?;
-            Ok(Caller::Peer(identity.clone()))
+            let turn = identity
+                .share()
+                .map(|share| share.begin(limits.calls_per_peer));
+            let turn = turn.transpose().map_err(|limit| refused(busy(limit)))?;
+            Ok((Caller::Peer(identity.clone()), turn))
         }
     }
+}
+
+/// Says that a limit was met.
+fn busy(limit: Limit) -> Status {
+    let message = match limit {
+        Limit::CallsPerPeer => "too many calls of this member are open at once",
+        Limit::HeldBytes => {
+            "answers this member has not read yet, or messages it has not \
+                             finished, take up all it may"
+        }
+        _ => "the node has no memory left for this",
+    };
+    status("busy", message, "let open calls end, then try again")
 }
 
 /// Refuses what is not gRPC: method, content type, a deadline that cannot be read.
@@ -191,10 +300,14 @@ fn check_permission(peer: &Peer, path: &str) -> Result<(), Status> {
 /// One admitted call.
 #[derive(Clone)]
 struct Call {
+    id: u64,
     caller: Caller,
     silence: Option<Duration>,
     /// When either side last said something.
     last_frame: Arc<Mutex<Instant>>,
+    /// Its place in its member's share, until both directions have ended; none for local callers.
+    turn: Option<Arc<Turn>>,
+    span: tracing::Span,
 }
 
 impl Call {
@@ -222,6 +335,11 @@ impl Call {
             alarm: self
                 .silence
                 .map(|after| Box::pin(tokio::time::sleep(after))),
+            received: self
+                .turn
+                .as_ref()
+                .filter(|_| direction == Direction::Request)
+                .map(|turn| (Messages::default(), turn.hold())),
             call: self.clone(),
             over: false,
         }
@@ -252,6 +370,8 @@ struct Watched {
     call: Call,
     ended: Pin<Box<dyn Future<Output = Status> + Send>>,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// What is here of a peer's unfinished message.
+    received: Option<(Messages, Held)>,
     over: bool,
 }
 
@@ -270,12 +390,34 @@ impl Watched {
             ready!(alarm.as_mut().poll(cx));
             let due = *self.call.last_frame() + silence;
             if due <= Instant::now() {
+                if let Some(turn) = &self.call.turn {
+                    turn.hit(Limit::Silence);
+                }
                 return Poll::Ready(Status::deadline_exceeded(format!(
                     "nothing was said on this stream for {} s; call again",
                     silence.as_secs()
                 )));
             }
             alarm.as_mut().reset(due);
+        }
+    }
+
+    /// Counts a frame against the member's share.
+    fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Limit> {
+        let Some(turn) = &self.call.turn else {
+            return Ok(frame);
+        };
+        match (&mut self.received, frame.into_data()) {
+            (Some((messages, held)), Ok(data)) => {
+                let was_too_long = messages.is_too_long();
+                held.set(messages.take(&data))?;
+                if messages.is_too_long() && !was_too_long {
+                    turn.hit(Limit::MessageBytes);
+                }
+                Ok(Frame::data(data))
+            }
+            (None, Ok(data)) => turn.count(data).map(Frame::data),
+            (_, Err(trailers)) => Ok(trailers),
         }
     }
 
@@ -307,18 +449,29 @@ impl http_body::Body for Watched {
         }
         let this = &mut *self;
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            Pin::new(&mut this.inner).poll_frame(cx)
+            let inner = Pin::new(&mut this.inner);
+            this.call.span.in_scope(|| inner.poll_frame(cx))
         }));
         match polled {
-            Ok(Poll::Ready(frame)) => {
+            Ok(Poll::Ready(Some(Ok(frame)))) => {
                 self.call.spoke();
-                Poll::Ready(frame)
+                Poll::Ready(match self.count(frame) {
+                    Ok(frame) => Some(Ok(frame)),
+                    Err(limit) => self.interrupt(busy(limit)),
+                })
+            }
+            Ok(Poll::Ready(ended)) => {
+                self.call.spoke();
+                Poll::Ready(ended)
             }
             Ok(Poll::Pending) => {
                 let reason = ready!(self.poll_interruption(cx));
                 Poll::Ready(self.interrupt(reason))
             }
-            Err(_) => Poll::Ready(self.interrupt(panicked())),
+            Err(_) => {
+                let reason = panicked(self.call.id);
+                Poll::Ready(self.interrupt(reason))
+            }
         }
     }
 
@@ -332,7 +485,7 @@ impl http_body::Body for Watched {
 }
 
 /// A future whose panic becomes `INTERNAL`.
-struct CatchPanic<F>(Pin<Box<F>>);
+struct CatchPanic<F>(Pin<Box<F>>, u64);
 
 impl<F: Future> Future for CatchPanic<F> {
     type Output = Result<F::Output, Status>;
@@ -340,13 +493,15 @@ impl<F: Future> Future for CatchPanic<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Ok),
-            Err(_) => Poll::Ready(Err(panicked())),
+            Err(_) => Poll::Ready(Err(panicked(self.1))),
         }
     }
 }
 
 /// The panic hook has already said where; the message may hold what must not leave.
-fn panicked() -> Status {
-    tracing::error!("a call panicked");
-    Status::internal("the node failed on this call; its own log says where")
+fn panicked(id: u64) -> Status {
+    tracing::error!(request_id = id, "a call panicked");
+    Status::internal(format!(
+        "the node failed on this call; its own log says where, under request_id {id}"
+    ))
 }

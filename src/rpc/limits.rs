@@ -3,17 +3,32 @@
 //! Without these, one connection that opens streams and never finishes them takes hundreds of
 //! megabytes, a handshake may take for ever, and running out of file descriptors stops everybody.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::hits::Hits;
 use super::line;
+use super::memory::Memory;
 
 /// What one peer, and all peers together, may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections of all peers. Further ones wait in the system's queue.
+    /// Open connections of all peers. Further ones are closed.
     pub connections: usize,
+    /// Handshakes at once. Beyond them the oldest is given up: whoever means it is done soon.
+    pub handshakes: usize,
+    /// Handshakes begun in a second, and twice as many at once. Further ones wait: a handshake
+    /// takes the processor from those who are connected. One on which nothing was said costs none.
+    pub handshakes_per_second: u32,
+    /// Open connections whose certificate nobody vouches for: they are told so and closed, and
+    /// beyond these many only closed.
+    pub strangers: usize,
     /// Open connections under one SPIFFE id. A further one is told so and closed.
     pub connections_per_peer: usize,
+    /// Open connections of one member's node, or of all others it has given a certificate.
+    pub connections_per_member: usize,
+    /// Calls open at once on all of those together.
+    pub calls_per_peer: u64,
     /// Calls open at once on one connection.
     pub streams: u32,
     /// Bytes of request headers.
@@ -34,14 +49,26 @@ pub struct Limits {
     pub refused: Duration,
     /// How often everybody connected is judged again, besides whenever the trust changes.
     pub judge_every: Duration,
+    /// Bytes a peer may send on one stream before they are read, and on one connection.
+    pub windows: Option<(u32, u32)>,
+    /// Where it is counted how often a limit was met.
+    pub hits: Arc<Hits>,
+    /// How much memory there is.
+    pub memory: Arc<Memory>,
 }
 
 impl Default for Limits {
     /// The settings for the listener on an open network.
     fn default() -> Self {
+        let (connections, handshakes) = below_nofile();
         Self {
-            connections: connections_below_nofile(),
+            connections,
+            handshakes,
+            handshakes_per_second: 100,
+            strangers: 16,
             connections_per_peer: 16,
+            connections_per_member: 64,
+            calls_per_peer: 64,
             streams: 64,
             header_bytes: 8_192,
             handshake: Duration::from_secs(3),
@@ -52,6 +79,9 @@ impl Default for Limits {
             grace: Duration::from_secs(10),
             refused: Duration::from_secs(5),
             judge_every: Duration::from_secs(10),
+            windows: Some((256 << 10, 512 << 10)),
+            hits: Arc::default(),
+            memory: Memory::within(None),
         }
     }
 }
@@ -64,14 +94,29 @@ impl Limits {
             silence: None,
             keepalive: None,
             age: None,
+            windows: None,
             ..Self::default()
         }
     }
 }
 
-/// The store, the socket and the logs need file descriptors too.
-fn connections_below_nofile() -> usize {
+/// Returns how many connections and handshakes there is room for: the store, the socket and the
+/// logs need file descriptors too.
+fn below_nofile() -> (usize, usize) {
     let nofile = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let nofile = nofile.current.unwrap_or(u64::MAX);
-    usize::try_from(nofile.saturating_sub(64).clamp(8, 1_024)).unwrap_or(8)
+    let room = usize::try_from(nofile.saturating_sub(64).clamp(16, 1_365)).unwrap_or(16);
+    (room - room / 4, (room / 4).min(256))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_and_handshakes_leave_room_for_the_rest() {
+        let (connections, handshakes) = below_nofile();
+        assert!((12..=1_024).contains(&connections), "{connections}");
+        assert!((4..=256).contains(&handshakes), "{handshakes}");
+    }
 }

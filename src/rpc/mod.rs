@@ -3,7 +3,8 @@
 //! - [`tls`]: mutual TLS 1.3 between members, judged by SPIFFE id. RFC 8446.
 //! - [`caller`]: who is on the other end of a connection, for as long as it lasts.
 //! - [`guard`]: what stands before every call: protocol, permission, deadlines, panics.
-//! - [`limits`]: how much of this node a caller may use.
+//! - [`limits`]: how much of this node a caller may use; [`hits`]: how often one was met.
+//! - `share`, [`memory`], `pace`: calls and bytes of one member, of all, and empty frames.
 //! - [`serve`]: the listener for peers.
 //! - `line`: how a connection treats a slow line.
 //! - [`local`]: the Unix socket, for commands of the same user.
@@ -28,13 +29,17 @@ pub mod connect;
 pub mod errors;
 pub mod generated;
 pub mod guard;
+pub mod hits;
 pub mod limits;
 mod line;
 pub mod local;
+pub mod memory;
 pub mod own_cert;
+mod pace;
 pub mod plane;
 pub mod serve;
 pub mod services;
+mod share;
 pub mod status;
 pub mod tls;
 

@@ -1,7 +1,8 @@
 //! The node's own certificate and key, in a file only its owner can read, so that a locked node
 //! can still be reached.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
@@ -63,8 +64,18 @@ impl NodeCertFile {
     /// Returns when the certificate ends, Unix seconds.
     pub fn not_after(&self) -> Option<u64> {
         let (cert, _) = self.read().ok().flatten()?;
-        let (_, parsed) = X509Certificate::from_der(&cert).ok()?;
-        u64::try_from(parsed.validity().not_after.timestamp()).ok()
+        not_after(&cert)
+    }
+
+    /// Returns where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the file's mode if others on this machine can read the key in it.
+    pub fn open_to_others(&self) -> Option<u32> {
+        let mode = self.path.metadata().ok()?.permissions().mode() & 0o7777;
+        (mode & 0o077 != 0).then_some(mode)
     }
 
     /// Returns whether one should be issued: there is none, it is for another consortium or lacks
@@ -80,6 +91,12 @@ impl NodeCertFile {
                 .not_after()
                 .is_none_or(|not_after| needs_renewal(not_after, now))
     }
+}
+
+/// Returns when a certificate (DER) ends, Unix seconds.
+pub fn not_after(cert: &[u8]) -> Option<u64> {
+    let (_, parsed) = X509Certificate::from_der(cert).ok()?;
+    u64::try_from(parsed.validity().not_after.timestamp()).ok()
 }
 
 fn names_all(cert: &[u8], hosts: &[Host]) -> bool {

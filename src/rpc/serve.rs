@@ -1,5 +1,6 @@
 //! The listener for peers, and the limits on what one of them can cost.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -11,7 +12,8 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::StreamExt as _;
@@ -20,8 +22,10 @@ use tonic::transport::Server;
 
 use super::caller::{Caller, Connected, PeerIdentity};
 use super::guard::GuardLayer;
+use super::hits::Limit;
 use super::limits::Limits;
 use super::line;
+use super::pace::Pace;
 use super::tls::TrustSource;
 
 /// What the listener for peers serves, and to whom.
@@ -48,18 +52,25 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     let mut judge_every = tokio::time::interval(door.limits.judge_every);
     judge_every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut connections = JoinSet::new();
+    let mut handshakes = Handshakes::default();
+    let starts = Starts::new(&door.limits);
+    let mut refill = starts.refill();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             () = changed(&mut changes) => connected.judge_again(),
             _ = judge_every.tick() => connected.judge_again(),
+            _ = refill.tick(), if starts.are_used() => starts.allow_one(),
             Some(_) = connections.join_next() => {}
-            (permit, accepted) = accept(&listener, &room) => match accepted {
-                Ok(tcp) => {
-                    connections.spawn(one_peer(Arrival {
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => {
+                    let (shaken, is_shaken) = watch::channel(());
+                    let task = connections.spawn(one_peer(Arrival {
                         tcp,
-                        _permit: permit,
+                        room: Arc::clone(&room),
+                        starts: Arc::clone(&starts.room),
+                        shaken,
                         tls: Arc::clone(&door.tls),
                         trust: Arc::clone(&door.trust),
                         routes: door.routes.clone(),
@@ -67,6 +78,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
                         connected: Arc::clone(&connected),
                         stop: stop.subscribe(),
                     }));
+                    handshakes.begin(task, is_shaken, &door.limits);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
@@ -82,15 +94,60 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     while connections.join_next().await.is_some() {}
 }
 
-/// Waits for room, then for a connection to put there.
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
-    // The semaphore is never closed.
-    let permit = Arc::clone(room).acquire_owned().await.ok();
-    let accepted = listener.accept().await.map(|(tcp, _)| tcp);
-    (permit, accepted)
+/// How many handshakes may begin now.
+struct Starts {
+    room: Arc<Semaphore>,
+    most: usize,
+    every: Duration,
+}
+
+impl Starts {
+    fn new(limits: &Limits) -> Self {
+        let per_second = limits.handshakes_per_second.max(1);
+        let most = usize::try_from(per_second).unwrap_or(1).saturating_mul(2);
+        Self {
+            room: Arc::new(Semaphore::new(most)),
+            most,
+            every: Duration::from_secs(1) / per_second,
+        }
+    }
+
+    fn refill(&self) -> tokio::time::Interval {
+        let mut refill = tokio::time::interval(self.every);
+        // What was not needed meanwhile is not made up for.
+        refill.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        refill
+    }
+
+    fn are_used(&self) -> bool {
+        self.room.available_permits() < self.most
+    }
+
+    fn allow_one(&self) {
+        self.room.add_permits(1);
+    }
+}
+
+/// The handshakes going on, the oldest first.
+#[derive(Default)]
+struct Handshakes(VecDeque<(AbortHandle, watch::Receiver<()>)>);
+
+impl Handshakes {
+    /// Adds one; gives the oldest up where there are too many. The other end of `shaken` goes when
+    /// the handshake has ended.
+    fn begin(&mut self, task: AbortHandle, shaken: watch::Receiver<()>, limits: &Limits) {
+        self.0.push_back((task, shaken));
+        if self.0.len() <= limits.handshakes {
+            return;
+        }
+        self.0.retain(|(_, shaken)| shaken.has_changed().is_ok());
+        if self.0.len() > limits.handshakes
+            && let Some((oldest, _)) = self.0.pop_front()
+        {
+            oldest.abort();
+            limits.hits.hit(Limit::Handshakes);
+        }
+    }
 }
 
 /// Waits for a change of trust; for ever once its source is gone.
@@ -107,7 +164,10 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
 /// A connection just accepted, with all its task needs.
 struct Arrival {
     tcp: TcpStream,
-    _permit: Option<OwnedSemaphorePermit>,
+    room: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
+    /// Dropped when the handshake has ended.
+    shaken: watch::Sender<()>,
     tls: Arc<ServerConfig>,
     trust: Arc<dyn TrustSource>,
     routes: Routes,
@@ -119,28 +179,59 @@ struct Arrival {
 async fn one_peer(mut arrival: Arrival) {
     line::tune(&arrival.tcp);
     let acceptor = TlsAcceptor::from(arrival.tls);
-    let handshake = tokio::time::timeout(arrival.limits.handshake, acceptor.accept(arrival.tcp));
+    let patience = arrival.limits.handshake;
+    let handshake = async {
+        // Whoever says nothing costs no work, and takes nobody's turn.
+        match tokio::time::timeout(patience, arrival.tcp.peek(&mut [0])).await? {
+            Ok(0) => return Ok(Err(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        // The semaphore is never closed; what was taken is not given back.
+        if let Ok(start) = arrival.starts.acquire().await {
+            start.forget();
+        }
+        tokio::time::timeout(patience, acceptor.accept(arrival.tcp)).await
+    };
     let shaken = tokio::select! {
         _ = arrival.stop.wait_for(|stop| *stop) => return,
         shaken = handshake => shaken,
     };
+    drop(arrival.shaken);
+    let limits = arrival.limits;
     let tls = match shaken {
         Ok(Ok(tls)) => tls,
         Ok(Err(error)) => return tracing::debug!(%error, "handshake failed"),
-        Err(_) => return tracing::debug!("handshake took too long"),
+        Err(_) => {
+            limits.hits.hit(Limit::HandshakeTime);
+            return tracing::debug!("handshake took too long");
+        }
+    };
+    let Some(_place) = place(&arrival.room, &limits) else {
+        return;
     };
     let Some(leaf) = leaf_of(&tls) else { return };
     let identity = PeerIdentity::judge(arrival.trust, &leaf);
-    let _seat = arrival
-        .connected
-        .enter(&identity, arrival.limits.connections_per_peer);
+    let Some(_seat) = arrival.connected.enter(&identity, &limits) else {
+        return;
+    };
+    let _open = limits.hits.connection();
     // The trust may have changed between judging and entering.
     identity.judge_again();
     if let Err(reason) = identity.check() {
         tracing::warn!(reason = reason.message(), "peer refused");
     }
     let caller = Caller::Peer(identity);
-    serve_connection(tls, caller, arrival.routes, &arrival.limits, arrival.stop).await;
+    serve_connection(tls, caller, arrival.routes, &limits, arrival.stop).await;
+}
+
+/// Takes a place among all connections, if one is left.
+fn place(room: &Arc<Semaphore>, limits: &Limits) -> Option<OwnedSemaphorePermit> {
+    let place = Arc::clone(room).try_acquire_owned().ok();
+    if place.is_none() {
+        limits.hits.hit(Limit::Connections);
+    }
+    place
 }
 
 fn leaf_of(tls: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
@@ -166,12 +257,16 @@ pub(super) async fn serve_connection<IO>(
         caller: caller.clone(),
         cut: Some(is_cut),
         _closed: closed,
+        // Our own user may send what they like.
+        pace: caller
+            .is_peer()
+            .then(|| (Pace::new(Instant::now().into_std()), limits.clone())),
     };
     let incoming =
         tokio_stream::once(Ok::<_, io::Error>(connection)).chain(tokio_stream::pending());
     let served = server(limits)
         .layer(GuardLayer {
-            silence: limits.silence,
+            limits: Arc::new(limits.clone()),
         })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, async {
@@ -191,10 +286,13 @@ pub(super) async fn serve_connection<IO>(
 
 fn server(limits: &Limits) -> Server {
     let (interval, timeout) = limits.keepalive.unzip();
+    let (stream, connection) = limits.windows.unzip();
     let server = Server::builder()
         .max_concurrent_streams(limits.streams)
         .concurrency_limit_per_connection(limits.streams as usize)
         .http2_max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(stream)
+        .initial_connection_window_size(connection)
         .http2_keepalive_interval(interval)
         .http2_keepalive_timeout(timeout);
     match limits.request {
@@ -243,6 +341,8 @@ struct Connection<IO> {
     cut: Option<oneshot::Receiver<()>>,
     /// Dropped with the connection.
     _closed: oneshot::Sender<()>,
+    /// Counts empty frames, for peers.
+    pace: Option<(Pace, Limits)>,
 }
 
 impl<IO> tonic::transport::server::Connected for Connection<IO> {
@@ -273,7 +373,18 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check_cut(cx)?;
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if let Poll::Ready(Ok(())) = polled
+            && let Some((pace, limits)) = &mut self.pace
+            && !pace.keeps(&buf.filled()[before..], Instant::now().into_std())
+        {
+            limits.hits.hit(Limit::ControlFrames);
+            tracing::warn!("connection closed: too many frames that carry nothing");
+            self.pace = None;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        polled
     }
 }
 

@@ -23,6 +23,7 @@ const WORDS: &[(&str, Code)] = &[
     ("conflict", Code::Aborted),
     ("denied", Code::PermissionDenied),
     ("too_large", Code::ResourceExhausted),
+    ("busy", Code::ResourceExhausted),
     ("unavailable", Code::Unavailable),
     ("cancelled", Code::Cancelled),
     ("timeout", Code::DeadlineExceeded),

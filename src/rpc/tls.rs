@@ -120,6 +120,11 @@ impl OwnCert {
         Ok(())
     }
 
+    /// Returns the certificate (DER) that is shown now.
+    pub fn in_use(&self) -> Option<Vec<u8>> {
+        Some(self.current()?.end_entity_cert().ok()?.to_vec())
+    }
+
     fn current(&self) -> Option<Arc<CertifiedKey>> {
         self.current
             .read()

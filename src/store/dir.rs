@@ -17,6 +17,8 @@ pub(super) const FORMAT_FILE: &str = "format";
 pub(super) const LOCK_FILE: &str = "lock";
 pub(super) const VAULT_FILE: &str = "vault.toml";
 pub(super) const CHECKPOINT_FILE: &str = "checkpoint";
+/// What a node that runs remembers of its peers and of what it told its operator.
+pub const WATCH_FILE: &str = "watch";
 pub(super) const PUBLIC: &str = "public";
 pub(super) const PRIVATE: &str = "private";
 

@@ -11,7 +11,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::dir::{CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, lock_file};
+use super::dir::{
+    CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, WATCH_FILE, lock_file,
+};
 use super::{Entropy, StoreError, Vault, file};
 
 /// The file that says the node was wiped.
@@ -23,6 +25,9 @@ const ALL: &str = "wiped; the public copies too\n";
 
 /// Keys that lie open beside the vault, and the passphrases' own.
 const KEYS: [&str; 4] = [VAULT_FILE, "witness.key", "node.cert", "relay.keys"];
+
+/// What serves only a node that runs, the second being what it remembers of its troubles.
+const OF_THE_NODE: [&str; 2] = [FORMAT_FILE, WATCH_FILE];
 
 /// What nobody but this program puts into the directory and holds no secret.
 const OPEN_FILES: [&str; 3] = ["card", CHECKPOINT_FILE, "counterfoil.toml"];
@@ -107,7 +112,7 @@ pub fn remove(dir: &Path) -> Result<Vec<String>, StoreError> {
             }
         }
     }
-    let mut files = vec![FORMAT_FILE];
+    let mut files = OF_THE_NODE.to_vec();
     if all {
         files.extend(OPEN_FILES);
     }
@@ -163,6 +168,7 @@ mod tests {
         new.private(&key, os_entropy).unwrap();
         fs::write(dir.join("witness.key"), "secret").unwrap();
         fs::write(dir.join("card"), "open").unwrap();
+        fs::write(dir.join("watch"), "{}").unwrap();
         new.finish().unwrap();
     }
 
@@ -182,7 +188,7 @@ mod tests {
         node(&path);
         let wiped = wipe(&path, false, os_entropy).unwrap();
         assert_eq!(wiped.destroyed, ["vault.toml", "witness.key"]);
-        assert_eq!(wiped.removed, ["private", "format"]);
+        assert_eq!(wiped.removed, ["private", "format", "watch"]);
         assert_eq!(names(&path), ["card", "lock", "public", "wiped"]);
         let opened = NodeDir::open(&path);
         assert!(

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use counterfoil::identity::{Authority, Issued};
 use counterfoil::rpc::connect::{ConnectError, explain};
+use counterfoil::rpc::hits::Limit;
 use counterfoil::rpc::{Limits, OwnCert, tls};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::body::Body;
 use tonic::transport::Channel;
@@ -493,6 +494,182 @@ async fn a_panic_fails_one_call_and_no_other() {
     };
     refused(later, Code::Internal, message);
     exchange(&say, &mut hear, "same connection").await;
+}
+
+#[tokio::test]
+async fn frames_that_carry_nothing_close_their_connection_and_are_counted() {
+    let limits = Limits::default();
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let own = own_cert(&world.anpud_node());
+    let other = world.dial(&world.anpud_node()).await;
+    // PING and SETTINGS, RFC 9113, sections 6.5 and 6.7.
+    let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[7; 8]].concat();
+    let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for (closed, frame) in (1..).zip([ping, settings.clone()]) {
+        let config = tls::client_config(own.clone(), world.callers_trust(), member("inpud"));
+        let stream = raw_tls(&world, config.expect("TLS 1.3")).await;
+        let (mut hear, mut say) = tokio::io::split(stream.expect("connects"));
+        let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings].concat();
+        say.write_all(&hello).await.expect("open");
+        // It is closed while this is written, or once it is.
+        let _broken = say.write_all(&frame.repeat(200)).await;
+        let mut rest = Vec::new();
+        let _end = hear.read_to_end(&mut rest).await;
+        assert_eq!(hits.of(Limit::ControlFrames), closed);
+    }
+    check_health(&other).await.expect("others are served");
+}
+
+#[tokio::test]
+async fn one_member_gets_only_so_many_calls_whatever_connections_it_makes() {
+    let limits = Limits {
+        calls_per_peer: 2,
+        ..Limits::default()
+    };
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let (one, two) = (world.anpud_node(), world.anpud_node());
+    let channels = [world.dial(&one).await, world.dial(&two).await];
+    let mut open_calls = Vec::new();
+    for channel in &channels {
+        open_calls.push(open(channel, ECHO).await.expect("there is room"));
+    }
+    refused(
+        open(&channels[1], ECHO).await,
+        Code::ResourceExhausted,
+        "too many calls of this member are open",
+    );
+    assert_eq!((hits.of(Limit::CallsPerPeer), hits.calls()), (1, 2));
+    let coordinator = world.dial(&world.coordinator(1.0)).await;
+    check_health(&coordinator)
+        .await
+        .expect("others have their own share");
+    drop(open_calls);
+    while open(&channels[1], ECHO).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn handshakes_that_wait_give_way_to_those_that_come() {
+    let limits = Limits {
+        handshakes: 4,
+        handshake: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        let to = (world.address.host(), world.address.port());
+        silent.push(TcpStream::connect(to).await.expect("connects"));
+    }
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+    assert!(hits.of(Limit::Handshakes) >= 36);
+    let mut rest = Vec::new();
+    let _closed = silent[0].read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn strangers_do_not_crowd_members_out() {
+    let limits = Limits {
+        strangers: 1,
+        refused: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let nameless = odd_certificate(&world.anpud, |_| {});
+    let connect = || async {
+        let config =
+            tls::client_config(own_cert(&nameless), world.callers_trust(), member("inpud"));
+        raw_tls(&world, config.expect("TLS 1.3"))
+            .await
+            .expect("connects")
+    };
+    let _told = connect().await;
+    while hits.connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut rest = Vec::new();
+    let _closed = connect().await.read_to_end(&mut rest).await;
+    assert_eq!(hits.of(Limit::Strangers), 1);
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_are_the_callers_fault() {
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    let cases: [&[u8]; 4] = [
+        &[0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff],
+        &[7, 0, 0, 0, 0],
+        &[0, 0, 0, 0, 9, 1],
+        &[],
+    ];
+    for bytes in cases {
+        let request = http::Request::post("/grpc.health.v1.Health/Check")
+            .header("content-type", "application/grpc")
+            .body(Body::new(http_body_util::Full::new(
+                tonic::codegen::Bytes::from_static(bytes),
+            )))
+            .expect("a request");
+        let mut channel = channel.clone();
+        let channel = channel.ready().await.expect("connected");
+        let response = channel.call(request).await.expect("answered");
+        let status = Status::from_header_map(response.headers()).expect("a status");
+        assert_eq!(
+            status.code(),
+            Code::InvalidArgument,
+            "{bytes:?}: {status:?}"
+        );
+    }
+}
+
+/// Set in a process that this test starts of itself: what watches panics does so for all of it.
+const WITHIN: &str = "COUNTERFOIL_TEST_PANICS";
+
+#[tokio::test]
+async fn panics_are_counted_and_logged_without_their_words() {
+    if std::env::var_os(WITHIN).is_none() {
+        let name = "tls::panics_are_counted_and_logged_without_their_words";
+        let test = std::env::current_exe().expect("this test");
+        let mut within = std::process::Command::new(test);
+        within
+            .args(["--exact", name, "--nocapture"])
+            .env(WITHIN, "1");
+        let output = within.output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        assert!(!said.contains("on purpose"), "{said}");
+        return;
+    }
+    counterfoil::cli::trace::watch_panics();
+    let world = World::start().await;
+    let channel = world.dial(&world.anpud_node()).await;
+    for (before, call) in [(0, "/Panic"), (1, "/PanicLater")] {
+        assert_eq!(counterfoil::cli::trace::panics(), before);
+        let path = match call {
+            "/Panic" => "/counterfoil.v1.Federation/Panic",
+            _ => "/counterfoil.v1.Federation/PanicLater",
+        };
+        let answer = match open(&channel, path).await {
+            Ok((_say, mut hear)) => hear.message().await,
+            Err(status) => Err(status),
+        };
+        refused(answer, Code::Internal, "under request_id");
+    }
+    assert_eq!(counterfoil::cli::trace::panics(), 2);
+    check_health(&channel).await.expect("the node lives");
 }
 
 #[tokio::test]

@@ -207,6 +207,21 @@ impl Admin for AdminService {
         .await
     }
 
+    async fn reload(
+        &self,
+        _request: Request<wire::ReloadRequest>,
+    ) -> Result<Response<wire::ReloadResponse>, Status> {
+        let office = Arc::clone(&self.office);
+        blocking(move || {
+            let reload = office.reload.get().ok_or_else(|| {
+                let hint = "start it with `counterfoil serve`";
+                crate::rpc::status::status("not_running", "this node does not serve", hint)
+            })?;
+            Ok(reload())
+        })
+        .await
+    }
+
     async fn audit(
         &self,
         request: Request<wire::AuditRequest>,
@@ -238,8 +253,10 @@ impl Office {
         verified.to_state(note.charter())
     }
 
-    fn health(&self, mut problems: Vec<wire::Problem>) -> wire::HealthResponse {
+    /// Says whether the node is ready, and what troubles it besides `problems`.
+    pub fn health(&self, mut problems: Vec<wire::Problem>) -> wire::HealthResponse {
         let mut blocks = false;
+        problems.extend(self.troubles.all());
         let mut problem = |code: &str, message: String, blocking: bool| {
             blocks |= blocking;
             problems.push(wire::Problem {
@@ -297,7 +314,7 @@ impl Office {
 
     fn certificate_problem(&self, problem: &mut impl FnMut(&str, String, bool)) {
         let now = self.public.clock.now();
-        match self.cert_file.not_after() {
+        match self.certificate_end() {
             None => problem(
                 "no_certificate",
                 "this node has no certificate, so peers cannot be reached; unlock it once"

@@ -161,6 +161,12 @@ impl Office {
         })
     }
 
+    /// Returns how many drafts wait; `None` while the plane is closed.
+    pub fn holds_waiting(&self) -> Option<usize> {
+        let opened = self.opened().ok()?;
+        Some(Holds(&opened.store).all().ok()?.len())
+    }
+
     /// Takes a hold back.
     pub(super) fn cancel_hold(&self, digest: &str) -> Result<wire::CancelHoldResponse, Status> {
         let opened = self.opened()?;

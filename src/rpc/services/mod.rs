@@ -130,7 +130,9 @@ fn health()
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Status> + Send + 'static,
 ) -> Result<Response<T>, Status> {
-    match tokio::task::spawn_blocking(work).await {
+    // What is logged there belongs to the same call.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(done) => done.map(Response::new),
         Err(panicked) => {
             tracing::error!(error = %panicked, "call failed");

@@ -1,14 +1,15 @@
 //! Both planes of one node, as the services on the local socket see them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 use tonic::Status;
 
 use crate::charter::policy::CodeList;
 use crate::charter::{Card, Charter, Policy};
-use crate::identity::{Host, canon};
+use crate::identity::{Host, SpiffeId, Usage, canon};
 use crate::record::{CodeLists, MEMBERS};
 use crate::release::draft::Terms;
 use crate::release::hold::Holds;
@@ -16,13 +17,46 @@ use crate::release::keys::MemberKeys;
 use crate::release::retention::Retention;
 use crate::release::{Door, Opened, PrivatePlane};
 use crate::rpc::errors::Told as _;
-use crate::rpc::own_cert::NodeCertFile;
+use crate::rpc::memory::Memory;
+use crate::rpc::own_cert::{self, NodeCertFile};
 use crate::rpc::plane::PublicPlane;
 use crate::rpc::status::status;
+use crate::rpc::tls;
 use crate::store::{CheckpointFile, Entropy, file};
 
 /// Says whether this node may sign for its own log now; if not, why.
 pub type MaySign = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Reads settings and certificate again, and says what came of it.
+pub type Reload = Box<dyn Fn() -> crate::wire::ReloadResponse + Send + Sync>;
+
+/// What troubles the node and only whoever watches it can tell: a message by code.
+#[derive(Debug, Default)]
+pub struct Troubles(Mutex<BTreeMap<&'static str, String>>);
+
+impl Troubles {
+    /// Notes a trouble, or that it is over.
+    pub fn set(&self, code: &'static str, message: Option<String>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match message {
+            Some(message) => all.insert(code, message),
+            None => all.remove(code),
+        };
+    }
+
+    /// Returns all of them.
+    pub fn all(&self) -> Vec<crate::wire::Problem> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let problem = |(code, message): (&&str, &String)| crate::wire::Problem {
+            code: (*code).to_owned(),
+            message: message.clone(),
+        };
+        all.iter().map(problem).collect()
+    }
+}
+
+/// Memory that unlocking takes for a moment, and a little: the vault's key is derived in 64 MiB.
+const UNLOCKING: u64 = 66 << 20;
 
 /// Both planes, and what stands beside them in the node's directory.
 pub struct Office {
@@ -52,6 +86,12 @@ pub struct Office {
     pub wiped: Notify,
     /// The card as it is now.
     pub card: Mutex<Card>,
+    /// What else troubles this node.
+    pub troubles: Troubles,
+    /// Reads settings and certificate again; empty in a node that does not serve.
+    pub reload: OnceLock<Reload>,
+    /// How much memory there is.
+    pub memory: Arc<Memory>,
 }
 
 impl std::fmt::Debug for Office {
@@ -68,6 +108,7 @@ impl Office {
     /// # Errors
     /// When the passphrase is wrong, or the plane cannot be opened.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<(), Status> {
+        self.check_memory()?;
         self.private
             .unlock(passphrase)
             .map_err(|error| error.told())?;
@@ -76,6 +117,21 @@ impl Office {
         self.settle_holds()?;
         self.holds_changed.notify_one();
         Ok(())
+    }
+
+    /// Refuses to unlock where that would have the node killed.
+    fn check_memory(&self) -> Result<(), Status> {
+        if self.memory.has_room_for(UNLOCKING) {
+            return Ok(());
+        }
+        let limit = self.memory.limit().unwrap_or_default() >> 20;
+        Err(status(
+            "busy",
+            format!(
+                "unlocking takes 64 MiB of memory, and less is left of the {limit} MiB there are"
+            ),
+            "give the node 128 MiB (max_memory, or the limit of its container), or wait",
+        ))
     }
 
     /// Finds out what became of held drafts whose release was cut short: now, as whatever the log
@@ -198,13 +254,69 @@ impl Office {
         Ok(())
     }
 
-    /// Shows the stored certificate to peers, if there is one.
+    /// Shows the stored certificate to peers, if there is one that can be used.
     pub fn show_certificate(&self) {
-        if let Ok(Some((cert, key))) = self.cert_file.read()
-            && let Err(error) = self.public.own_cert.swap(&cert, &key)
-        {
-            tracing::warn!(%error, "the node certificate cannot be shown");
+        let shown = match self.cert_file.read() {
+            Ok(Some((cert, key))) => {
+                let swapped = self.public.own_cert.swap(&cert, &key);
+                swapped.map_err(|error| error.to_string())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.say_of_certificate(shown.as_ref().err());
+    }
+
+    /// Reads the certificate again and shows it from the next handshake on, if it is this node's
+    /// and good; returns whether it is a new one. One that is not leaves the old one in use.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn reload_certificate(&self) -> Result<bool, String> {
+        let read = self.read_certificate();
+        self.say_of_certificate(read.as_ref().err());
+        read
+    }
+
+    fn read_certificate(&self) -> Result<bool, String> {
+        let path = self.cert_file.path().display();
+        let stored = self.cert_file.read().map_err(|error| error.to_string())?;
+        let Some((cert, key)) = stored else {
+            return match self.public.own_cert.in_use() {
+                Some(_) => Err(format!("{path} is gone")),
+                None => Ok(false),
+            };
+        };
+        if let Some(mode) = self.cert_file.open_to_others() {
+            return Err(format!(
+                "{path} has mode {mode:04o}: others can read its key"
+            ));
         }
+        if let Ok(charter) = self.public.charter() {
+            let peer = tls::judge(self.public.as_ref(), &cert, Usage::Server)
+                .map_err(|error| format!("{path}: {error}"))?;
+            let ours = SpiffeId::node(self.public.me.id.clone(), charter.consortium().clone());
+            if peer.spiffe != ours {
+                return Err(format!("{path} is the certificate of {}", peer.spiffe));
+            }
+        }
+        let is_new = self.public.own_cert.in_use().as_deref() != Some(&cert);
+        let swapped = self.public.own_cert.swap(&cert, &key);
+        swapped.map_err(|error| format!("{path}: {error}"))?;
+        Ok(is_new)
+    }
+
+    fn say_of_certificate(&self, broken: Option<&String>) {
+        let message = broken.map(|error| {
+            tracing::warn!(error, "node certificate cannot be used; the one in use stays");
+            format!("{error}; the certificate in use stays: put a good one there, or remove it and unlock")
+        });
+        self.troubles.set("certificate_broken", message);
+    }
+
+    /// Returns when the certificate in use ends, Unix seconds; `None` where none is.
+    pub fn certificate_end(&self) -> Option<u64> {
+        own_cert::not_after(&self.public.own_cert.in_use()?)
     }
 
     /// Returns the host this node says it is reached at.

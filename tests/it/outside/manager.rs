@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::world::{Node, World};
 
 /// Returns the first line of the next datagram.
@@ -37,6 +39,9 @@ fn check(node: &mut Node, notify: &str, manager: &UnixDatagram, mode: u32) {
     assert_eq!(node.run(&["health"]).1["locked"], false);
     // Not ready for want of a charter, and alive: nobody is to restart it for that.
     assert_eq!(node.ok(&["health", "--live"])["ready"], false);
+    node.signal(Signal::HUP);
+    assert_eq!(heard(manager), "RELOADING=1");
+    assert_eq!(heard(manager), "READY=1");
     assert!(node.terminate().success());
     assert_eq!(heard(manager), "STOPPING=1");
     node.refused(&["health", "--live"], "not_running");

@@ -32,6 +32,7 @@ fn is_without_keys(dir: &Path) {
         "node.cert",
         "private",
         "format",
+        "watch",
     ] {
         assert!(!dir.join(name).exists(), "{name} is left");
     }

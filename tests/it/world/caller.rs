@@ -57,15 +57,25 @@ pub(crate) async fn dial_with_file(node: &Node, charter: &str, file: &str) -> Ch
 }
 
 async fn dial_with(node: &Node, charter: &str, cert: &[u8], key: &[u8]) -> Channel {
+    let config = client_config(node, charter, cert, key);
+    let address = node.url().parse().expect("an address");
+    connect::peer(&address, config).await.expect("a connection")
+}
+
+/// What it takes to connect to a node with a certificate, speaking anything over it.
+pub(crate) fn client_config(
+    node: &Node,
+    charter: &str,
+    cert: &[u8],
+    key: &[u8],
+) -> Arc<rustls::ClientConfig> {
     let note = std::fs::read(charter).expect("a charter");
     let note = CharterNote::parse(&note).expect("a charter");
     let trust = Arc::new(Named(note.charter().clone()));
     let own = OwnCert::empty();
     own.swap(cert, key).expect("a pair");
     let member = node.id.parse().expect("an id");
-    let config = tls::client_config(own, trust, member).expect("TLS 1.3");
-    let address = node.url().parse().expect("an address");
-    connect::peer(&address, config).await.expect("a connection")
+    tls::client_config(own, trust, member).expect("TLS 1.3")
 }
 
 /// Asks for a report.

@@ -153,7 +153,8 @@ impl Node {
         self.start(command);
     }
 
-    fn start(&mut self, mut command: Command) {
+    /// Starts serving by a command of one's own.
+    pub(crate) fn start(&mut self, mut command: Command) {
         assert!(self.serving.is_none(), "{} serves already", self.id);
         let ready = self.ready_file();
         let _absent = std::fs::remove_file(&ready);
@@ -219,7 +220,7 @@ impl Node {
         serving.child.wait().expect("a process");
     }
 
-    /// Waits until the process ends by itself, and returns how.
+    /// Waits until the process ends, by itself or because it was told to, and returns how.
     #[track_caller]
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let mut serving = self.serving.take().expect("it serves");
@@ -235,6 +236,39 @@ impl Node {
         let pid = Pid::from_child(&serving.child);
         kill_process(pid, Signal::TERM).expect("a process");
         serving.child.wait().expect("a process")
+    }
+
+    /// Sends the process a signal.
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        let serving = self.serving.as_ref().expect("it serves");
+        kill_process(Pid::from_child(&serving.child), signal).expect("a process");
+    }
+
+    /// Begins to import a file that never ends, so that a call stays open.
+    pub(crate) fn endless_import(&self, world: &super::World) -> Child {
+        let pipe = world.path("endless.csv");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .expect("a pipe");
+        let file = pipe.to_str().expect("UTF-8");
+        let mut command = self.command(&["record", "import", file, "--kind", "training"]);
+        let child = command.stdout(Stdio::null()).spawn().expect("it starts");
+        // Opened once it is read, and never closed while this process lives.
+        let mut write = OpenOptions::new()
+            .write(true)
+            .open(&pipe)
+            .expect("it is read");
+        // Far more than waits on the way, so that the node has begun to read.
+        let rows = format!("title,start\n{}", "A training,2018-02-01\n".repeat(200_000));
+        std::io::Write::write_all(&mut write, rows.as_bytes()).expect("it is read");
+        std::mem::forget(write);
+        child
     }
 
     /// Previews one period of a kind, publishes it, and returns what was published.

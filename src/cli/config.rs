@@ -1,0 +1,166 @@
+//! `config check`, `config show`, `config reload`.
+
+use serde::Serialize;
+
+use super::admin::running;
+use super::context::Context;
+use super::failure::Failure;
+use super::host::Host;
+use super::output::{Reply, printable, table};
+use crate::config::Shown;
+use crate::wire;
+
+/// Commands about settings.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether every setting can be used; nothing is started
+    Check,
+    /// Show every setting as it counts, and where it stands
+    Show,
+    /// Have the running node read settings and certificate again (so does SIGHUP)
+    Reload,
+}
+
+pub(super) async fn run<H: Host>(
+    command: ConfigCommand,
+    context: &Context<'_, H>,
+) -> Result<u8, Failure> {
+    // Whoever gets here has settings that were read and checked, as before every command.
+    let settings = Shown::list(&context.written, &context.config);
+    match command {
+        ConfigCommand::Check => context.answer(&CheckReply {
+            valid: true,
+            file: file(context),
+            settings: context.written.count(),
+        }),
+        ConfigCommand::Show => context.answer(&ShowReply {
+            file: file(context),
+            settings,
+        }),
+        ConfigCommand::Reload => {
+            let reloaded = running(context)
+                .await?
+                .reload(wire::ReloadRequest {})
+                .await?;
+            context.answer(&ReloadReply::from(reloaded))
+        }
+    }
+}
+
+/// Returns the settings file; `None` where there is none.
+fn file<H>(context: &Context<'_, H>) -> Option<String> {
+    let file = context.sources.file.as_ref()?;
+    file.exists().then(|| file.display().to_string())
+}
+
+#[derive(Debug, Serialize)]
+struct CheckReply {
+    valid: bool,
+    file: Option<String>,
+    /// How many are set anywhere.
+    settings: usize,
+}
+
+impl Reply for CheckReply {
+    fn human(&self) -> String {
+        let file = self.file.as_deref().unwrap_or("no settings file");
+        let settings = super::output::count(self.settings as u64, "setting", "settings");
+        printable(&format!("Good: {file}, {settings} in all.\n"))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ShowReply {
+    file: Option<String>,
+    settings: Vec<Shown>,
+}
+
+impl Reply for ShowReply {
+    fn human(&self) -> String {
+        let rows: Vec<[String; 3]> = self
+            .settings
+            .iter()
+            .map(|shown| {
+                let value = shown
+                    .value
+                    .clone()
+                    .unwrap_or_else(|| "(not set)".to_owned());
+                let place = shown.place.clone().unwrap_or_else(|| shown.from.to_owned());
+                [shown.key.to_owned(), value, place]
+            })
+            .collect();
+        table(["setting", "value", "from"], &rows)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ReloadReply {
+    applied: Vec<String>,
+    needs_restart: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    code: String,
+    message: String,
+}
+
+impl From<wire::ReloadResponse> for ReloadReply {
+    fn from(reloaded: wire::ReloadResponse) -> Self {
+        let problem = |problem: wire::Problem| Problem {
+            code: problem.code,
+            message: problem.message,
+        };
+        Self {
+            applied: reloaded.applied,
+            needs_restart: reloaded.needs_restart,
+            problems: reloaded.problems.into_iter().map(problem).collect(),
+        }
+    }
+}
+
+impl Reply for ReloadReply {
+    fn human(&self) -> String {
+        let mut text = match self.applied.as_slice() {
+            [] => "Read again; nothing new is in use.\n".to_owned(),
+            applied => format!("Read again; new in use: {}.\n", applied.join(", ")),
+        };
+        if !self.needs_restart.is_empty() {
+            let waiting = self.needs_restart.join(", ");
+            text.push_str(&format!("Changed, and used after a restart: {waiting}.\n"));
+        }
+        for problem in &self.problems {
+            text.push_str(&format!("- {} ({})\n", problem.message, problem.code));
+        }
+        printable(&text)
+    }
+
+    fn is_done(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_with_a_problem_is_not_done_and_says_what_stayed() {
+        let reply = ReloadReply::from(wire::ReloadResponse {
+            applied: vec!["log_level".to_owned()],
+            needs_restart: vec!["listen".to_owned()],
+            problems: vec![wire::Problem {
+                code: "certificate_broken".to_owned(),
+                message: "node.cert is damaged".to_owned(),
+            }],
+        });
+        assert!(!reply.is_done());
+        assert_eq!(
+            reply.human(),
+            "Read again; new in use: log_level.\n\
+             Changed, and used after a restart: listen.\n\
+             - node.cert is damaged (certificate_broken)\n"
+        );
+    }
+}

@@ -1,0 +1,481 @@
+//! A member's node that turned against another: HTTP/2 floods, hoarded streams, handshakes that never
+//! end, messages that lie about their length, answers nobody reads. The node attacked stays within
+//! its memory, and another caller is served as before.
+//!
+//! Everything is bounded in count and time and goes over loopback. In a release build the figures
+//! mean something:
+//!
+//! ```text
+//! COUNTERFOIL_FLOOD_SECONDS=5 cargo test --release --test it outside::floods -- --show-output
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::listener::check_health;
+use crate::world::caller::{client_config, dial_with_file};
+use crate::world::node::read;
+use crate::world::{Node, World, wait_for};
+
+/// The memory a locked node is given, and one that serves with everything open.
+const LOCKED: u64 = 64 << 20;
+const OPEN: u64 = 128 << 20;
+
+/// Bytes written at once.
+const WRITE: usize = 16 << 10;
+
+/// One way to cost a node much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attack {
+    RapidReset,
+    Continuation,
+    EmptyData,
+    OpenStreams,
+    Ping,
+    Settings,
+    IdleHandshakes,
+    LyingLengths,
+    LongMessages,
+    UnreadAnswers,
+}
+
+const ATTACKS: [Attack; 10] = [
+    Attack::RapidReset,
+    Attack::Continuation,
+    Attack::EmptyData,
+    Attack::OpenStreams,
+    Attack::Ping,
+    Attack::Settings,
+    Attack::IdleHandshakes,
+    Attack::LyingLengths,
+    Attack::LongMessages,
+    Attack::UnreadAnswers,
+];
+
+/// The limit that shows an attack was met, where it is ours and not the library's.
+const fn counted(attack: Attack) -> Option<&'static str> {
+    match attack {
+        Attack::Ping | Attack::Settings => Some("control_frames"),
+        Attack::IdleHandshakes => Some("handshake"),
+        Attack::LyingLengths => Some("message_bytes"),
+        Attack::LongMessages => Some("held_bytes"),
+        _ => None,
+    }
+}
+
+/// Returns one HTTP/2 frame. RFC 9113, section 4.1.
+fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(content.len()).expect("short").to_be_bytes();
+    let mut frame = vec![len[1], len[2], len[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(content);
+    frame
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Returns the headers of a call, as HPACK literals. RFC 7541, section 6.2.2 and appendix A.
+fn headers(path: &str) -> Vec<u8> {
+    let mut block = vec![0x83, 0x87]; // POST, https
+    let mut literal = |name: &[u8], value: &str| {
+        block.extend(name);
+        block.push(u8::try_from(value.len()).expect("short"));
+        block.extend(value.as_bytes());
+    };
+    literal(&[0x04], path);
+    literal(&[0x01], "localhost");
+    literal(&[0x0f, 0x10], "application/grpc"); // content-type
+    literal(&[0x00, 2, b't', b'e'], "trailers");
+    block
+}
+
+const SYNC: &str = "/counterfoil.v1.Federation/Sync";
+const CHARTER: &str = "/counterfoil.v1.Charters/Get";
+const SUBMIT: &str = "/counterfoil.v1.Charters/Submit";
+
+/// Somebody with the key and certificate of another member's node.
+#[derive(Clone)]
+struct Enemy {
+    address: String,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Enemy {
+    fn of(node: &Node, target: &Node, charter: &str) -> Self {
+        let text = String::from_utf8(read(&node.dir.join("node.cert"))).expect("UTF-8");
+        let parts: Vec<Vec<u8>> = text
+            .lines()
+            .map(|line| STANDARD.decode(line).expect("base64"))
+            .collect();
+        Self {
+            address: target.address(),
+            tls: client_config(target, charter, &parts[0], &parts[1]),
+        }
+    }
+
+    /// Sends nearly 4 MiB on each of many streams, as fast as they are taken, and never the end.
+    async fn hoard(
+        &self,
+        stop: &AtomicBool,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = self.shake().await?;
+        let (client, connection) = h2::client::handshake(stream).await?;
+        let connection = tokio::spawn(connection);
+        let mut client = client.ready().await?;
+        let mut held = Vec::new();
+        for _ in 0..30 {
+            let request = http::Request::post(format!("https://localhost{SUBMIT}"))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .body(())
+                .expect("a request");
+            let Ok((answer, mut say)) = client.send_request(request, false) else {
+                break;
+            };
+            let mut message = vec![0, 0, 0x3f, 0xff, 0xff];
+            message.resize(4 << 20, 7);
+            say.send_data(message.into(), false)?;
+            held.push((answer, say));
+            client = client.ready().await?;
+        }
+        while !stop.load(Ordering::Relaxed) && !connection.is_finished() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        connection.abort();
+        Ok(())
+    }
+
+    async fn shake(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect(&self.address).await?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        let tls = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
+        tls.connect(name, tcp).await
+    }
+
+    /// Connects and says hello.
+    async fn connect(&self, settings: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut stream = self.shake().await?;
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .await?;
+        stream.write_all(&frame(SETTINGS, 0, 0, settings)).await?;
+        Ok(stream)
+    }
+
+    /// Attacks over one connection after another until told to stop.
+    async fn attack(self, attack: Attack, stop: Arc<AtomicBool>) {
+        let over = || stop.load(Ordering::Relaxed);
+        let mut held = Vec::new();
+        while !over() {
+            if attack == Attack::IdleHandshakes {
+                if held.len() < 500 {
+                    held.extend(TcpStream::connect(&self.address).await);
+                } else {
+                    held.clear();
+                }
+                continue;
+            }
+            if attack == Attack::LongMessages {
+                let _broken = self.hoard(&stop).await;
+                continue;
+            }
+            // No window for answers, where they are not to be read.
+            let settings: &[u8] = match attack {
+                Attack::UnreadAnswers => &[0, 4, 0, 0, 0, 0],
+                _ => &[],
+            };
+            let Ok(stream) = self.connect(settings).await else {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            };
+            let (mut hear, mut say) = tokio::io::split(stream);
+            let deaf = matches!(attack, Attack::UnreadAnswers);
+            let listening = async {
+                let mut heard = vec![0; 64 << 10];
+                while !deaf && hear.read(&mut heard).await.is_ok_and(|count| count > 0) {}
+                if deaf {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let speaking = async {
+                let mut flood = Flood::new(attack);
+                while !over() {
+                    let bytes = flood.next();
+                    if bytes.is_empty() {
+                        // It has said all; what it holds it holds.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    } else if say.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = listening => {}
+                () = speaking => {}
+            }
+        }
+    }
+}
+
+/// What is said on one connection.
+struct Flood {
+    attack: Attack,
+    stream: u32,
+    sent: usize,
+}
+
+impl Flood {
+    const fn new(attack: Attack) -> Self {
+        Self {
+            attack,
+            stream: 1,
+            sent: 0,
+        }
+    }
+
+    /// Returns some more; empty once there is nothing more to say.
+    fn next(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(2 * WRITE);
+        while bytes.len() < WRITE {
+            let before = bytes.len();
+            self.add(&mut bytes);
+            if bytes.len() == before {
+                break;
+            }
+        }
+        bytes
+    }
+
+    fn add(&mut self, bytes: &mut Vec<u8>) {
+        let first = self.sent == 0;
+        self.sent += 1;
+        match self.attack {
+            Attack::RapidReset => {
+                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(SYNC)));
+                bytes.extend(frame(RST_STREAM, 0, self.stream, &[0, 0, 0, 8]));
+                self.stream += 2;
+            }
+            Attack::Continuation if first => bytes.extend(frame(HEADERS, 0, 1, &headers(SYNC))),
+            // A header of its own in each.
+            Attack::Continuation => bytes.extend(frame(CONTINUATION, 0, 1, &[0, 1, b'x', 1, b'y'])),
+            Attack::EmptyData if first => {
+                bytes.extend(frame(HEADERS, END_HEADERS, 1, &headers(SYNC)));
+            }
+            Attack::EmptyData => bytes.extend(frame(DATA, 0, 1, &[])),
+            Attack::OpenStreams if self.stream < 20_000 => {
+                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(SYNC)));
+                bytes.extend(frame(DATA, 0, self.stream, &[0, 0, 0, 1, 0, 7]));
+                self.stream += 2;
+            }
+            Attack::Ping => bytes.extend(frame(PING, 0, 0, &[7; 8])),
+            Attack::Settings => bytes.extend(frame(SETTINGS, 0, 0, &[])),
+            Attack::LyingLengths if self.stream < 128 => {
+                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(SUBMIT)));
+                let length = if self.stream % 4 == 1 {
+                    [0xff; 4]
+                } else {
+                    [0, 0x3f, 0xff, 0xff]
+                };
+                let lie = [&[0][..], &length].concat();
+                bytes.extend(frame(DATA, 0, self.stream, &lie));
+                self.stream += 2;
+            }
+            Attack::UnreadAnswers if self.stream < 400 => {
+                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(CHARTER)));
+                bytes.extend(frame(DATA, END_STREAM, self.stream, &[0; 5]));
+                self.stream += 2;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How long each attack lasts.
+fn lasting() -> Duration {
+    let seconds = std::env::var("COUNTERFOIL_FLOOD_SECONDS").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(1.0);
+    Duration::from_secs_f64(seconds)
+}
+
+/// Calls again and again for a while; returns how long each call took.
+fn served(
+    runtime: &tokio::runtime::Runtime,
+    channel: &tonic::transport::Channel,
+    during: Duration,
+) -> Vec<Duration> {
+    runtime.block_on(async {
+        let begun = Instant::now();
+        let mut took = Vec::new();
+        while begun.elapsed() < during {
+            let call = Instant::now();
+            check_health(channel).await.expect("others are served");
+            took.push(call.elapsed());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        took.sort();
+        took
+    })
+}
+
+fn p99(took: &[Duration]) -> f64 {
+    took[took.len() * 99 / 100].as_secs_f64() * 1e3
+}
+
+/// Returns what only a process uses, in bytes.
+fn own_memory(pid: u64) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.expect("a size") << 10
+}
+
+#[test]
+fn floods_cost_a_locked_node_and_an_open_one_little_and_others_nothing() {
+    let world = World::new();
+    let [mut inpud, anpud] = world.pair(&["--size", "small"]);
+    let charter = world.path("charter");
+    let charter = charter.to_str().expect("UTF-8");
+    let pem = world.path("ana.pem");
+    let pem = pem.to_str().expect("UTF-8");
+    inpud.ok(&[
+        "access",
+        "grant",
+        "--role",
+        "coordinator",
+        "--name",
+        "Ana",
+        "--out",
+        pem,
+    ]);
+    inpud.ok(&[
+        "access",
+        "grant",
+        "--role",
+        "coordinator",
+        "--name",
+        "Bo",
+        "--out",
+        &format!("{pem}2"),
+    ]);
+    for (limit, locked) in [(LOCKED, true), (OPEN, false)] {
+        assert!(inpud.terminate().success());
+        let mut command = inpud.command(&["serve", "--metrics", "127.0.0.1:0"]);
+        command.env("COUNTERFOIL_MAX_MEMORY", limit.to_string());
+        command.env("COUNTERFOIL_LOG_LEVEL", "info");
+        if locked {
+            command.env_remove("COUNTERFOIL_PASSPHRASE_FILE");
+        }
+        inpud.start(command);
+        attacked(&inpud, &anpud, charter, pem, limit);
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks to see them")]
+fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
+    let pid = node.ready()["pid"].as_u64().expect("a process");
+    let runtime = |threads| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .build()
+            .expect("threads")
+    };
+    let (victim, crowd) = (runtime(1), runtime(1));
+    let channel = victim.block_on(dial_with_file(node, charter, pem));
+    let quiet = served(&victim, &channel, lasting());
+    let enemy = Enemy::of(enemy, node, charter);
+    println!(
+        "{} MiB, p99 of another caller at rest {:.1} ms",
+        limit >> 20,
+        p99(&quiet)
+    );
+    for attack in ATTACKS {
+        let stop = Arc::new(AtomicBool::new(false));
+        let most = Arc::new(AtomicU64::new(0));
+        let before = counted(attack).map(|limit| hits(node, limit));
+        let attackers: Vec<_> = (0..4)
+            .map(|_| crowd.spawn(enemy.clone().attack(attack, Arc::clone(&stop))))
+            .collect();
+        let watching = {
+            let (stop, most) = (Arc::clone(&stop), Arc::clone(&most));
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    most.fetch_max(own_memory(pid), Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            })
+        };
+        let took = served(&victim, &channel, lasting());
+        // However busy this machine is, it goes on until it was noticed.
+        if let (Some(limit), Some(before)) = (counted(attack), before) {
+            wait_for(&format!("{attack:?} to be counted as {limit}"), || {
+                (hits(node, limit) > before).then_some(())
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        watching.join().expect("it watched");
+        let most = most.load(Ordering::Relaxed);
+        println!(
+            "{attack:?}: p99 {:.1} ms ({:.1} times), most memory {:.1} MiB; limits met so far: {}",
+            p99(&took),
+            p99(&took) / p99(&quiet),
+            most as f64 / f64::from(1 << 20),
+            met(node)
+        );
+        assert!(most < limit, "{attack:?} took {most} bytes of {limit}");
+        assert!(
+            p99(&took) < 2_000.0,
+            "{attack:?}: others waited {} ms",
+            p99(&took)
+        );
+        // The next one is to meet its own limit, and not what this one still holds.
+        for attacker in attackers {
+            crowd.block_on(attacker).expect("it attacked");
+        }
+        wait_for("the calls of an attack to end", || {
+            let calls = super::watched::page(node)["counterfoil_calls"];
+            (calls == 0.0).then_some(())
+        });
+    }
+    // Whoever comes only now is served too.
+    let late = victim.block_on(dial_with_file(node, charter, &format!("{pem}2")));
+    victim.block_on(check_health(&late)).expect("served");
+    assert_eq!(node.ok(&["health"])["ready"], true);
+}
+
+/// Returns every limit that was met, and how often.
+fn met(node: &Node) -> String {
+    let page = super::watched::page(node);
+    let met = page.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("counterfoil_limit_hits_total{limit=")?;
+        (*value > 0.0).then(|| format!("{} {value}", name.trim_matches(['"', '}'])))
+    });
+    met.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns how often limits whose names begin so were met.
+fn hits(node: &Node, limit: &str) -> f64 {
+    let page = super::watched::page(node);
+    let begins = format!("counterfoil_limit_hits_total{{limit=\"{limit}");
+    page.iter()
+        .filter(|(name, _)| name.starts_with(&begins))
+        .map(|(_, value)| value)
+        .sum()
+}
