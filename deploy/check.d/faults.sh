@@ -64,9 +64,14 @@ out_of_memory() {
   held=$(at first record list --kind training --json | jq '.records | length')
   podman stop -t 30 first >/dev/null
   # Opening the vault takes 64 MiB.
-  refused podman run --name small --network none --read-only --tmpfs /tmp --memory 40m --memory-swap 40m \
-    -v "$work/pages:/data" -v "$work/inpud.passphrase:/run/secrets/passphrase:ro" \
-    -e COUNTERFOIL_PASSPHRASE_FILE=/run/secrets/passphrase "${tag:?}" serve
+  local small=(--network none --read-only --tmpfs /tmp --memory 40m --memory-swap 40m
+    -v "$work/pages:/data" -v "$work/inpud.passphrase:/run/secrets/passphrase:ro"
+    -e COUNTERFOIL_PASSPHRASE_FILE=/run/secrets/passphrase)
+  refused podman run --rm "${small[@]}" "${tag:?}" serve --json
+  [[ $said == *'"busy"'* ]] || fail "too little memory is not named: $said"
+  say "row 29, too little memory: $(tail -1 <<<"$said")"
+  # Told that there is more than there is.
+  refused podman run --name small "${small[@]}" -e COUNTERFOIL_MAX_MEMORY=1GB "${tag:?}" serve
   [[ $(podman inspect --format '{{.State.ExitCode}}' small) == 137 ]] || fail "not ended by the memory limit: $said"
   podman start first >/dev/null
   within 60 "up again with memory" ready first
