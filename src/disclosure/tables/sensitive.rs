@@ -418,15 +418,23 @@ impl Found {
 /// A cell of a block, whatever is counted there.
 type Place = (Vec<Axis>, usize);
 
-/// What one person at most adds to in some time, and whether there is one.
-type Added = (Vec<usize>, bool);
+/// Who adds to what is counted in one place, in some time.
+#[derive(Default)]
+struct Added {
+    /// What one person at most adds to.
+    atoms: Vec<usize>,
+    is_one: bool,
+    are_more: bool,
+}
 
 /// Returns the atoms one person alone knows: those of every measure in one place where nobody else
 /// stands, and of a longer time those of the parts of it, too.
 pub(super) fn alone(layout: &Layout, state: &State) -> Vec<Vec<usize>> {
     let mut places: BTreeMap<Place, BTreeMap<Period, Added>> = BTreeMap::new();
+    let mut periods: BTreeSet<Period> = BTreeSet::new();
     let mut atom = 0;
     for count in layout.wants() {
+        periods.insert(count.period);
         let empty = Vec::new();
         let tallies = state.atoms.get(&count).unwrap_or(&empty);
         for cell in 0..count.cells() {
@@ -434,20 +442,32 @@ pub(super) fn alone(layout: &Layout, state: &State) -> Vec<Vec<usize>> {
             let place = places.entry((count.axes.clone(), cell)).or_default();
             let added = place.entry(count.period).or_default();
             if tally.contributors <= 1 {
-                added.0.push(atom);
-                added.1 |= tally.contributors == 1 && tally.value.is_some_and(|value| value > 0);
+                added.atoms.push(atom);
+                added.is_one |= tally.contributors == 1 && tally.value.is_some_and(|v| v > 0);
+            } else {
+                added.are_more = true;
             }
             atom += 1;
         }
     }
     let mut alone: BTreeSet<Vec<usize>> = BTreeSet::new();
     for times in places.into_values() {
-        for (time, (atoms, _)) in times.iter().filter(|(_, (_, one))| *one) {
-            let parts = times.iter().filter(|(part, _)| time.covers(**part));
-            let mut all: Vec<usize> = parts.flat_map(|(_, (atoms, _))| atoms).copied().collect();
-            all.sort_unstable();
-            // What is in the parts may be another's who stands elsewhere as a person of the whole.
-            alone.extend([atoms.clone(), all]);
+        for time in &periods {
+            let parts = || times.iter().filter(|(part, _)| time.covers(**part));
+            // Where the whole is not counted, who is alone in each part may be the same person.
+            let is_one = match times.get(time) {
+                Some(added) => added.is_one,
+                None => parts().any(|(_, a)| a.is_one) && !parts().any(|(_, a)| a.are_more),
+            };
+            if is_one {
+                let all = parts().flat_map(|(_, added)| &added.atoms);
+                let mut all: Vec<usize> = all.copied().collect();
+                all.sort_unstable();
+                // What is in the parts may be another's who stands elsewhere as a person of the
+                // whole.
+                let own = times.get(time).map(|added| added.atoms.clone());
+                alone.extend(own.into_iter().chain([all]));
+            }
         }
     }
     alone.extend(
