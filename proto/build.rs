@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "releases",
     "reports",
     "summary",
+    "upkeep",
     "vault",
 ];
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    access, admin, approver, audit, charter, config, demo, init, passphrase, peer, prove, record,
-    release, report, serve, story, verify, wipe,
+    access, admin, approver, audit, backup, charter, config, demo, doctor, init, passphrase, peer,
+    prove, record, release, report, serve, story, verify, wipe,
 };
 use crate::config::Written;
 
@@ -91,6 +91,12 @@ pub(super) enum Command {
     /// Certificates for coordinators and auditors
     #[command(subcommand)]
     Access(access::AccessCommand),
+    /// Write the node, as it is at one moment, into one encrypted file
+    Backup(backup::BackupArgs),
+    /// Make a directory from a backup
+    Restore(backup::RestoreArgs),
+    /// Say what is wrong with the node, what soon will be, and what to do about it
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Command {

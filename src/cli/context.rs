@@ -54,8 +54,18 @@ impl<H: Host> Context<'_, H> {
         plane: Plane,
         work: impl AsyncFnOnce(&Client) -> Result<T, CallError>,
     ) -> Result<T, Failure> {
+        self.with_node_or_fail(plane, async |node: &Client| Ok(work(node).await?))
+            .await
+    }
+
+    /// As [`Context::with_node`], for work that can fail on this side too.
+    pub(super) async fn with_node_or_fail<T>(
+        &self,
+        plane: Plane,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if let Some(client) = self.host.connect(&self.dir).await? {
-            return Ok(work(&client).await?);
+            return work(&client).await;
         }
         if let Some(mistake) = &self.mistake {
             return Err(mistake.clone().into());
@@ -68,7 +78,7 @@ impl<H: Host> Context<'_, H> {
         let node = self.host.open(&self.dir, config, passphrase).await?;
         let done = work(node.client()).await;
         node.close().await;
-        Ok(done?)
+        done
     }
 
     /// Returns the passphrase from its file, or from the person at the terminal.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+pub use super::doctor::Check;
 use super::failure::Failure;
 use crate::charter::Size;
 use crate::config::{Config, Passphrase, Sources};
@@ -61,6 +62,42 @@ pub trait Host: Sync {
     /// Destroys the node in a directory that no process uses; one cut short is finished.
     fn wipe(&self, dir: &Path, all: bool) -> impl Future<Output = Result<Wiped, Failure>> + Send;
 
+    /// Makes a key to seal backups for: the text of its file, and its recipient.
+    fn new_backup_key(&self) -> (Zeroizing<String>, String);
+
+    /// Reads backups to their end, and says what is in them.
+    fn inspect_backup(
+        &self,
+        open: OpenBackup,
+    ) -> impl Future<Output = Result<FoundBackup, Failure>> + Send;
+
+    /// Restores backups into a temporary directory, reads everything again, and removes it.
+    fn drill_backup(
+        &self,
+        open: OpenBackup,
+    ) -> impl Future<Output = Result<FoundBackup, Failure>> + Send;
+
+    /// Makes a directory from backups.
+    fn restore_backup(
+        &self,
+        open: OpenBackup,
+        dir: &Path,
+    ) -> impl Future<Output = Result<FoundBackup, Failure>> + Send;
+
+    /// Looks at a node's directory without opening what is in it.
+    ///
+    /// # Errors
+    /// When there is no node.
+    fn look_at_dir(&self, dir: &Path) -> Result<Vec<Check>, Failure>;
+
+    /// Builds a plane anew from what can be read: with a passphrase the private one, else the
+    /// public.
+    fn rebuild(
+        &self,
+        dir: &Path,
+        passphrase: Option<Passphrase>,
+    ) -> impl Future<Output = Result<Rebuilt, Failure>> + Send;
+
     /// Makes a consortium on this machine, tells its story, and hands it to `show`. Unless `once`,
     /// it stays up until it is interrupted.
     fn demo(
@@ -104,6 +141,70 @@ pub struct MadeNode {
     pub recovery_key: Option<Zeroizing<String>>,
     /// The code that opens the book when every passphrase is lost; `None` for a relay.
     pub recovery_code: Option<RecoveryCode>,
+}
+
+/// Backups, and what opens them.
+#[derive(Clone, Debug)]
+pub struct OpenBackup {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The key they are sealed for; without it, they are under the passphrase.
+    pub identity: Option<PathBuf>,
+    /// The passphrase, which opens the records too.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// What was found in backups.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct FoundBackup {
+    /// Whose node they are of.
+    pub member: String,
+    /// The day of the first.
+    pub date: String,
+    /// The planes in them.
+    pub planes: Vec<String>,
+    /// Leaves of the node's own log.
+    pub tree_size: u64,
+    /// The root hash over them, base64.
+    pub root_hash: Option<String>,
+    /// Leaves of all logs.
+    pub leaves: u64,
+    /// Payloads held against their leaves.
+    pub payloads: u64,
+    /// Rows of the private plane.
+    pub rows: u64,
+    /// What somebody should know.
+    pub notes: Vec<String>,
+}
+
+/// A plane that was built anew.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Rebuilt {
+    /// `public` or `private`.
+    pub plane: String,
+    /// Where the old one is.
+    pub aside: String,
+    /// What was taken over of each log.
+    pub logs: Vec<RebuiltLog>,
+    /// Rows taken over.
+    pub rows: u64,
+    /// What could not be read.
+    pub lost: Vec<String>,
+    /// Leaves of its own log that the node had signed, by the checkpoint kept outside.
+    pub signed: u64,
+    /// Leaves of its own log it holds now, or has in its ledger.
+    pub tree_size: u64,
+}
+
+/// What was taken over of a log.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct RebuiltLog {
+    /// Which.
+    pub origin: String,
+    /// Leaves taken over.
+    pub kept: u64,
+    /// Leaves there were.
+    pub held: u64,
 }
 
 /// A node to run.

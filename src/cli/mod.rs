@@ -16,11 +16,13 @@ mod admin;
 mod approver;
 mod args;
 mod audit;
+mod backup;
 mod charter;
 mod config;
 mod context;
 mod cores;
 mod demo;
+mod doctor;
 pub mod failure;
 mod files;
 mod forget;
@@ -130,6 +132,9 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
         Command::Prove(args) => prove::run(args, &context).await,
         Command::Verify(args) => verify::run(args, &context).await,
         Command::Access(command) => access::run(command, &context).await,
+        Command::Backup(args) => backup::run(args, &context).await,
+        Command::Restore(args) => backup::restore(args, &context).await,
+        Command::Doctor(args) => doctor::run(args, &context).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -125,6 +125,25 @@ pub struct Config {
     pub retention: BTreeMap<Kind, Option<u32>>,
     /// How long calls may finish after SIGTERM. Default 10 seconds.
     pub drain: Duration,
+    /// Backups the running node takes by itself. Default none.
+    pub backup: Option<BackupPlan>,
+    /// How often everything stored is read and hashed again. Default 30 days.
+    pub scrub_every: Duration,
+}
+
+/// Backups a running node takes by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupPlan {
+    /// The folder they go to: another disk than the node's, where there is one.
+    pub dir: PathBuf,
+    /// The longest time between two. Default a day; whatever is let out is backed up at once.
+    pub every: Duration,
+    /// Whom they are sealed for; for nobody, they are under the passphrase.
+    pub to: Vec<String>,
+    /// Where the passphrase is read, if nobody is named.
+    pub passphrase_file: Option<PathBuf>,
+    /// How many are kept, of those with records and of those without. Default 14.
+    pub keep: NonZeroU32,
 }
 
 impl Default for Config {
@@ -149,6 +168,8 @@ impl Default for Config {
                 .map(|kind| (*kind, Some(RETENTION_DAYS)))
                 .collect(),
             drain: Duration::from_secs(10),
+            backup: None,
+            scrub_every: Duration::from_secs(30 * 86_400),
         }
     }
 }
@@ -274,6 +295,31 @@ pub const SETTINGS: &[Setting] = &[
         default: "'10s'",
         about: "How long calls may finish after the node was told to stop.",
     },
+    Setting {
+        key: "backup.dir",
+        default: "'/mnt/other-disk/counterfoil'",
+        about: "Folder the running node writes backups to. Without it, it takes none.",
+    },
+    Setting {
+        key: "backup.every",
+        default: "'24h'",
+        about: "Longest time between two backups. What is let out is backed up at once.",
+    },
+    Setting {
+        key: "backup.to",
+        default: "'age1…'",
+        about: "Whom backups are sealed for, separated by commas; else the passphrase in its file.",
+    },
+    Setting {
+        key: "backup.keep",
+        default: "14",
+        about: "How many backups are kept.",
+    },
+    Setting {
+        key: "scrub.every",
+        default: "'720h'",
+        about: "How often everything stored is read and hashed again.",
+    },
 ];
 
 /// Returns the text of a new `counterfoil.toml`: what was chosen, and every other setting as a
@@ -309,7 +355,7 @@ mod tests {
         for setting in SETTINGS {
             let comment = format!("# {} = ", setting.key);
             // The secret files of the example are not on this machine.
-            if setting.is_secret_file() {
+            if setting.is_secret_file() || ["backup.dir", "backup.to"].contains(&setting.key) {
                 continue;
             }
             let text = text.replace(&comment, &comment[2..]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Config, Place, SETTINGS, Written};
+use super::{BackupPlan, Config, Place, SETTINGS, Written};
 use crate::model::Kind;
 
 /// One setting as it counts.
@@ -80,6 +80,18 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "retention.joint_project" => days(config, Kind::JointProject),
         "retention.advocacy_action" => days(config, Kind::AdvocacyAction),
         "drain" => Some(seconds(config.drain)),
+        "scrub.every" => Some(seconds(config.scrub_every)),
+        _ => config.backup.as_ref().and_then(|plan| backup(plan, key)),
+    }
+}
+
+/// Shows a setting of the backups a node takes by itself.
+fn backup(plan: &BackupPlan, key: &str) -> Option<String> {
+    match key {
+        "backup.dir" => Some(plan.dir.display().to_string()),
+        "backup.every" => Some(seconds(plan.every)),
+        "backup.to" => (!plan.to.is_empty()).then(|| plan.to.join(",")),
+        "backup.keep" => Some(plan.keep.to_string()),
         _ => None,
     }
 }

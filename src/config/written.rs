@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{Config, ConfigError, Passphrase, SETTINGS, secret};
+use super::{BackupPlan, Config, ConfigError, Passphrase, SETTINGS, secret};
 use crate::model::Kind;
+use crate::store::backup::Recipients;
 
 /// Longest settings file, in bytes.
 const MOST_LEN: usize = 64 << 10;
@@ -22,6 +23,9 @@ const PREFIX: &str = "COUNTERFOIL_";
 
 /// Most days a setting may ask for: ten years.
 const MOST_DAYS: u32 = 3_660;
+const A_MINUTE: Duration = Duration::from_secs(60);
+const A_DAY: Duration = Duration::from_secs(86_400);
+const A_YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Where a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,7 +229,37 @@ impl Written {
                     duration(text, Duration::ZERO, Duration::from_secs(3600))
                 })?
                 .unwrap_or(default.drain),
+            backup: self.backup()?,
+            scrub_every: self
+                .read("scrub.every", |text| duration(text, A_MINUTE, A_YEAR))?
+                .unwrap_or(default.scrub_every),
         })
+    }
+
+    /// Returns the plan of backups, which needs somebody to seal them for.
+    fn backup(&self) -> Result<Option<BackupPlan>, ConfigError> {
+        let every = self.read("backup.every", |text| duration(text, A_MINUTE, A_YEAR))?;
+        let keep = self.read("backup.keep", connections)?;
+        let to = self.read("backup.to", recipients)?.unwrap_or_default();
+        let (Some(dir), Some(place)) = (self.path("backup.dir"), self.place("backup.dir")) else {
+            return Ok(None);
+        };
+        let passphrase_file = self.passphrase_file()?;
+        if to.is_empty() && passphrase_file.is_none() {
+            return Err(ConfigError {
+                place: place.clone(),
+                problem: "backup.dir needs backup.to or passphrase_file".to_owned(),
+                hint: "`counterfoil backup --new-key FILE` makes a key, and prints whom to name"
+                    .to_owned(),
+            });
+        }
+        Ok(Some(BackupPlan {
+            dir,
+            every: every.unwrap_or(A_DAY),
+            to,
+            passphrase_file,
+            keep: keep.or(NonZeroU32::new(14)).expect("14 is not zero"),
+        }))
     }
 
     fn read<T>(
@@ -460,6 +494,18 @@ fn memory(text: &str) -> Result<u64, String> {
         .and_then(|(number, shift)| number.checked_mul(1 << shift))
         .filter(|bytes| *bytes >= LEAST)
         .ok_or_else(|| format!("is {}, not a size of 32MB or more", quoted(text)))
+}
+
+fn recipients(text: &str) -> Result<Vec<String>, String> {
+    let given: Vec<String> = text
+        .split([',', ' '])
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect();
+    match given.is_empty() || Recipients::keys(&given).is_ok() {
+        true => Ok(given),
+        false => Err(format!("is {}, not recipients such as age1…", quoted(text))),
+    }
 }
 
 /// Splits a command the way a shell would, without one; nothing is a command that is off.

@@ -5,12 +5,18 @@
 //! beside it, signs nothing until a peer has shown its newest head and that head is held here. An
 //! ordinary start waits only until each peer has been tried once: whoever was in reach has then
 //! shown what it holds.
+//!
+//! A restored node, or one whose public plane lost its newest part, has also forgotten what it
+//! cosigned. It cosigns a log again once somebody other
+//! than that log's owner has given it all it holds; where there is nobody else, the owner.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::roll::Roll;
 use crate::model::MemberId;
 
 /// Whether the own log may be signed.
@@ -46,6 +52,24 @@ struct State {
     tried: bool,
     /// The largest size of our log that a peer has shown, and who, until it is held.
     ahead: Option<(u64, MemberId)>,
+    /// After a restore, until enough peers have given all they hold.
+    restored: Option<Restored>,
+}
+
+/// What a restored node waits for.
+struct Restored {
+    /// What happened, as a clause.
+    why: String,
+    /// The peers that have given all they hold.
+    level: BTreeSet<MemberId>,
+    /// Takes the restore's mark away.
+    over: Box<dyn Fn() + Send>,
+}
+
+impl fmt::Debug for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Restored").field(&self.level).finish()
+    }
 }
 
 impl HeadWatch {
@@ -56,11 +80,53 @@ impl HeadWatch {
             marked,
             tried: false,
             ahead: None,
+            restored: None,
         };
         Self {
             changed: watch::Sender::new(state.sense()),
             state: Mutex::new(state),
         }
+    }
+
+    /// Says that the store was restored from a backup, or fell back by itself: `why`, as a clause.
+    /// `over` is called once peers have given it what it lacked.
+    #[must_use]
+    pub fn restored(self, why: String, over: Box<dyn Fn() + Send>) -> Self {
+        let level = BTreeSet::new();
+        self.lock().restored = Some(Restored { why, level, over });
+        self
+    }
+
+    /// Returns whether a head of this member's log may be cosigned.
+    pub fn may_cosign(&self, owner: &MemberId, roll: &Roll) -> bool {
+        let state = self.lock();
+        let restored = state.restored.as_ref();
+        restored.is_none_or(|restored| restored.knows(owner, roll))
+    }
+
+    /// Returns why a restored node still waits for peers, if it does.
+    pub fn awaits_peers(&self) -> Option<String> {
+        let state = self.lock();
+        state.restored.as_ref().map(|restored| restored.why.clone())
+    }
+
+    /// Notes that a sync with a peer went to its end: all it holds is on our disk, `held` leaves
+    /// of our own log among them.
+    pub fn level_with(&self, peer: &MemberId, held: u64, roll: &Roll) {
+        self.update(|state| {
+            let Some(restored) = &mut state.restored else {
+                return;
+            };
+            restored.level.insert(peer.clone());
+            let knows_all = restored.knows_all(roll);
+            state.settle(held);
+            if knows_all && state.marked.is_none() && state.ahead.is_none() {
+                tracing::info!(peer = %peer, "restored node has what its peers hold");
+                if let Some(restored) = state.restored.take() {
+                    (restored.over)();
+                }
+            }
+        });
     }
 
     /// Returns whether the own log may be signed now.
@@ -95,7 +161,7 @@ impl HeadWatch {
         }
         self.update(|state| {
             if size <= held {
-                state.settle(held);
+                state.settle_unless_restored(held);
             } else if state.ahead.as_ref().is_none_or(|(ahead, _)| *ahead < size) {
                 state.ahead = Some((size, peer.clone()));
             }
@@ -104,7 +170,7 @@ impl HeadWatch {
 
     /// Notes that `held` leaves of our log are on our disk, taken from a peer.
     pub fn adopted(&self, held: u64) {
-        self.update(|state| state.settle(held));
+        self.update(|state| state.settle_unless_restored(held));
     }
 
     /// Notes that something contradicts what we hold of our own log: it takes an operator, and a
@@ -147,6 +213,14 @@ impl State {
         HeadSense::Unsure(reason)
     }
 
+    /// After a restore one head says too little: only a whole sync lifts the mark.
+    fn settle_unless_restored(&mut self, held: u64) {
+        match &self.restored {
+            None => self.settle(held),
+            Some(_) => self.ahead = self.ahead.take().filter(|(size, _)| *size > held),
+        }
+    }
+
     /// Lifts what a peer's head and the leaves now held answer.
     fn settle(&mut self, held: u64) {
         self.ahead = self.ahead.take().filter(|(size, _)| *size > held);
@@ -154,6 +228,22 @@ impl State {
         if self.marked.as_ref().is_some_and(reached) {
             self.marked = None;
         }
+    }
+}
+
+impl Restored {
+    /// Returns whether somebody else than a log's owner has given all it holds; where nobody else
+    /// is a member, whether the owner has.
+    fn knows(&self, owner: &MemberId, roll: &Roll) -> bool {
+        let is_other = |id: &MemberId| id != owner && id != roll.own();
+        let alone = !roll.members().any(|m| m.active && is_other(&m.id));
+        self.level.iter().any(|peer| alone || is_other(peer))
+    }
+
+    fn knows_all(&self, roll: &Roll) -> bool {
+        let others = roll.members().filter(|m| m.active && m.id != *roll.own());
+        let mut owners = others.filter(|m| !m.log_keys.is_empty());
+        !self.level.is_empty() && owners.all(|owner| self.knows(&owner.id, roll))
     }
 }
 
@@ -199,6 +289,78 @@ mod tests {
         watch.adopted(10);
         assert_eq!(watch.sense(), HeadSense::Sure);
         assert_eq!(*changes.borrow_and_update(), HeadSense::Sure);
+    }
+
+    fn roll(others: &[(&str, bool)]) -> Roll {
+        let member = |(id, has_log): &(&str, bool)| {
+            let id: MemberId = id.parse().expect("an id");
+            let consortium = "joint".parse().expect("an id");
+            let log = crate::identity::LogKey::from_seed(&[7; 32]);
+            let witness = crate::identity::WitnessKey::from_seed(&[8; 32]);
+            let keys = crate::identity::keys::log_verifier(&consortium, &id, log.public_key())
+                .expect("a key");
+            crate::federation::RollMember {
+                active: true,
+                log_keys: if *has_log { vec![keys] } else { Vec::new() },
+                witness_key: crate::identity::keys::witness_verifier(
+                    &consortium,
+                    &id,
+                    witness.public_key(),
+                )
+                .expect("a key"),
+                endpoints: Vec::new(),
+                id,
+            }
+        };
+        let all = [("inpud", true)].iter().chain(others).map(member);
+        Roll::new(
+            "joint".parse().expect("an id"),
+            1,
+            "inpud".parse().expect("an id"),
+            all,
+        )
+    }
+
+    fn restored(size: u64) -> (HeadWatch, std::sync::Arc<std::sync::atomic::AtomicBool>) {
+        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = over.clone();
+        let reason = "restored".to_owned();
+        let lifted = move || told.store(true, std::sync::atomic::Ordering::SeqCst);
+        let watch = HeadWatch::new(Some(Mark { reason, size }));
+        let watch = watch.restored("restored".to_owned(), Box::new(lifted));
+        (watch, over)
+    }
+
+    #[test]
+    fn a_restored_node_waits_for_a_whole_sync_and_no_single_head_will_do() {
+        let (watch, over) = restored(5);
+        let roll = roll(&[("anpud", true)]);
+        watch.first_round_ended();
+        watch.shown(&anpud(), 5, 5);
+        assert_eq!(watch.sense(), HeadSense::Unsure("restored".to_owned()));
+        watch.shown(&anpud(), 7, 5);
+        watch.adopted(7);
+        assert_eq!(watch.sense(), HeadSense::Unsure("restored".to_owned()));
+        assert!(!watch.may_cosign(&anpud(), &roll));
+        watch.level_with(&anpud(), 7, &roll);
+        assert_eq!(watch.sense(), HeadSense::Sure);
+        assert!(watch.may_cosign(&anpud(), &roll));
+        assert!(over.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_restored_witness_takes_no_owners_word_alone() {
+        let (watch, over) = restored(5);
+        let roll = roll(&[("anpud", true), ("relay", false)]);
+        let relay: MemberId = "relay".parse().expect("an id");
+        watch.first_round_ended();
+        watch.level_with(&anpud(), 5, &roll);
+        assert_eq!(watch.sense(), HeadSense::Sure);
+        assert!(!watch.may_cosign(&anpud(), &roll));
+        assert_eq!(watch.awaits_peers().as_deref(), Some("restored"));
+        watch.level_with(&relay, 5, &roll);
+        assert!(watch.may_cosign(&anpud(), &roll));
+        assert!(over.load(std::sync::atomic::Ordering::SeqCst));
     }
 
     #[test]

@@ -423,6 +423,11 @@ impl Taker {
         }
         // Even with nothing new: a sync that broke may have left something behind.
         self.commit()?;
+        if self.error.is_none() && self.node.sense.awaits_peers().is_some() {
+            let own = self.roll.own_origin();
+            let held = own.map_or(Ok(0), |own| self.size_of(own.as_str()))?;
+            self.node.sense.level_with(&self.peer, held, &self.roll);
+        }
         for origin in cosigned.iter().take(MOST_RETURNS) {
             replies
                 .may
@@ -444,6 +449,10 @@ impl Taker {
         };
         let now = (self.node.clock)();
         for origin in seen {
+            let owner = self.roll.owner_of(&origin);
+            if owner.is_some_and(|owner| !self.node.sense.may_cosign(&owner.id, &self.roll)) {
+                continue;
+            }
             if witness
                 .cosign(&self.node.store, &self.roll, &origin, now)
                 .map_err(ours)?

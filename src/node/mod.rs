@@ -4,29 +4,38 @@
 //! - [`open`]: a node opened in this process: both planes, no listener.
 //! - [`serve`]: a node that listens, syncs, and stops in order.
 //! - `notify`: what the service manager is told.
+//! - `keep`: restoring, drills, looking at a directory, building a plane anew.
+//! - `schedule`: backups and scrubs a running node does by itself.
 //! - `reload`: settings and certificate read again meanwhile.
 //! - [`watch`]: what a running node says to machines, and to a person who must act.
 //! - [`demo`]: three nodes on this machine, and the story they report.
 
 pub mod demo;
+mod keep;
 pub mod make;
 mod notify;
 pub mod open;
 mod reload;
+mod schedule;
 pub mod serve;
 pub mod watch;
 
 use std::path::Path;
 
-use crate::cli::host::{DemoRun, DemoStory, MadeNode, NewNode, Opened, Ready, RunNode};
+use crate::cli::host::{
+    Check, DemoRun, DemoStory, FoundBackup, MadeNode, NewNode, OpenBackup, Opened, Ready, Rebuilt,
+    RunNode,
+};
 use crate::cli::{Failure, Host};
 use crate::clock::Clock;
 use crate::config::{Config, Passphrase};
 use crate::rpc::errors::Told;
 use crate::rpc::{Client, connect, local};
+use crate::store::backup::make_identity;
 use crate::store::os_entropy;
 use crate::store::wipe::{self, Wiped};
 use open::Node;
+use zeroize::Zeroizing;
 
 /// This program, as its commands see it.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +114,36 @@ impl Host for Program {
     async fn wipe(&self, dir: &Path, all: bool) -> Result<Wiped, Failure> {
         let dir = dir.to_owned();
         on_thread(move || wipe::wipe(&dir, all, os_entropy).map_err(failure)).await
+    }
+
+    fn new_backup_key(&self) -> (Zeroizing<String>, String) {
+        make_identity()
+    }
+
+    async fn inspect_backup(&self, open: OpenBackup) -> Result<FoundBackup, Failure> {
+        on_thread(move || keep::inspect(&open)).await
+    }
+
+    async fn drill_backup(&self, open: OpenBackup) -> Result<FoundBackup, Failure> {
+        keep::drill(open, Clock::SYSTEM, os_entropy).await
+    }
+
+    async fn restore_backup(&self, open: OpenBackup, dir: &Path) -> Result<FoundBackup, Failure> {
+        let dir = dir.to_owned();
+        on_thread(move || keep::restore(&open, &dir, os_entropy)).await
+    }
+
+    fn look_at_dir(&self, dir: &Path) -> Result<Vec<Check>, Failure> {
+        keep::look_at(dir)
+    }
+
+    async fn rebuild(
+        &self,
+        dir: &Path,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Rebuilt, Failure> {
+        let dir = dir.to_owned();
+        on_thread(move || keep::rebuild(&dir, passphrase, Clock::SYSTEM, os_entropy)).await
     }
 
     async fn demo(

@@ -8,13 +8,14 @@ use zeroize::Zeroizing;
 
 use super::make::{card_path, witness_path};
 use super::{failure, on_thread};
-use crate::charter::Card;
+use crate::charter::{Card, Charter, Member};
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Passphrase};
 use crate::federation::{Federation, HeadSense, HeadWatch, Mark, Pace, Patience, Peers, Witness};
 use crate::identity::{WitnessKey, canon};
-use crate::log::{SignedCheckpoint, verify_consistency};
+use crate::log::{Origin, SignedCheckpoint, verify_consistency};
+use crate::model::MemberId;
 use crate::release::PrivatePlane;
 use crate::rpc::memory::{self, Memory};
 use crate::rpc::own_cert::NodeCertFile;
@@ -24,6 +25,7 @@ use crate::rpc::services::holds::let_out_held;
 use crate::rpc::services::office::Troubles;
 use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
 use crate::rpc::{CallError, Client, TrustSource, connect};
+use crate::store::backup::RestoreMark;
 use crate::store::replica::Replica;
 use crate::store::{CheckpointFile, Entropy, NodeDir, StoreError, file};
 
@@ -79,11 +81,12 @@ impl Node {
         let plane = PublicPlane::open(store, me.clone(), clock).map_err(failure)?;
         let public = Arc::new(plane);
         let checkpoint = dir.checkpoint();
+        let witness = read_witness(path, &me)?;
         let federation = Arc::new(Federation::new(
             Arc::clone(&public.store),
             Arc::new(CharterInForce::new(Arc::clone(&public))),
-            Some(Witness::new(read_witness(path)?, me.id.clone())),
-            HeadWatch::new(doubt(&public, &checkpoint)?),
+            Some(Witness::new(witness, me.id.clone())),
+            head_watch(path, &public, &checkpoint)?,
             Arc::new(move || clock.now()),
             Patience::default(),
         ));
@@ -122,6 +125,7 @@ impl Node {
             troubles: Troubles::default(),
             reload: OnceLock::new(),
             memory: Memory::within(config.max_memory.or_else(memory::system_limit)),
+            unlocked: tokio::sync::Notify::new(),
         });
         office.show_certificate();
         Ok(Self {
@@ -165,17 +169,50 @@ impl Node {
     }
 }
 
+/// Returns the watch over the own log: in doubt where the store is behind what was signed, was
+/// restored from a backup, or has lost something.
+fn head_watch(
+    path: &Path,
+    public: &PublicPlane,
+    checkpoint: &CheckpointFile,
+) -> Result<HeadWatch, Failure> {
+    let doubt = doubt(public, checkpoint)?;
+    let Some(restored) = RestoreMark::read(path).map_err(failure)? else {
+        return Ok(HeadWatch::new(doubt));
+    };
+    let why = restored.cause.to_string();
+    let reason = format!("{why}, and may have signed more since; sync with a peer");
+    let mark = doubt.unwrap_or(Mark { reason, size: 0 });
+    let mark = (!public.me.relay).then(|| Mark {
+        size: mark.size.max(restored.size),
+        ..mark
+    });
+    let dir = path.to_owned();
+    let over = move || {
+        if let Err(error) = RestoreMark::remove(&dir) {
+            tracing::warn!(%error, "restore mark not taken away");
+        }
+    };
+    Ok(HeadWatch::new(mark).restored(why, Box::new(over)))
+}
+
 /// Returns why the store may be behind what this node has signed, if it may be: it does not bear
 /// out the checkpoint kept beside it.
 fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Failure> {
-    let Some(note) = file.read().map_err(failure)? else {
-        return without_checkpoint(public);
+    let note = match file.read() {
+        Ok(None) => return without_checkpoint(public, "is gone"),
+        Ok(Some(note)) => note,
+        Err(StoreError::Damaged { .. }) => return without_checkpoint(public, "is damaged"),
+        Err(error) => return Err(failure(error)),
     };
     let damaged = |error: &dyn std::fmt::Display| {
-        let message = format!("the checkpoint file cannot be used: {error}");
-        Failure::new("damaged", message, "restore a backup")
+        let message = format!("the log in the store is damaged: {error}");
+        let hint = "stop the node, run `counterfoil doctor --rebuild public`, start and sync it";
+        Failure::new("damaged", message, hint)
     };
-    let signed = SignedCheckpoint::parse(note.as_bytes()).map_err(|error| damaged(&error))?;
+    let Ok(signed) = SignedCheckpoint::parse(note.as_bytes()) else {
+        return without_checkpoint(public, "is damaged");
+    };
     let (size, root) = (signed.checkpoint().size, signed.checkpoint().root);
     let Ok(charter) = public.charter() else {
         let reason = format!(
@@ -184,6 +221,9 @@ fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Fa
         );
         return Ok(Some(Mark { reason, size }));
     };
+    if !is_own(&signed, &charter, &public.me.id) {
+        return without_checkpoint(public, "is damaged");
+    }
     let origin = charter.origin(&public.me.id);
     let log = Replica::new(&public.store, &origin);
     let held = log.state().map_err(failure)?.size;
@@ -202,16 +242,23 @@ fn doubt(public: &PublicPlane, file: &CheckpointFile) -> Result<Option<Mark>, Fa
     Ok(Some(Mark { reason, size }))
 }
 
+/// Returns whether a checkpoint is signed by this node's own log key.
+fn is_own(signed: &SignedCheckpoint, charter: &Charter, me: &MemberId) -> bool {
+    let keys: Vec<_> = charter.log_vkey(me).into_iter().collect();
+    let origin = Origin::of(charter.consortium(), me);
+    signed.clone().verify(&origin, &keys).is_ok()
+}
+
 /// Returns why a log without its checkpoint file is in doubt: the file is there before the first
 /// leaf is, so it was lost, and the log may have been longer.
-fn without_checkpoint(public: &PublicPlane) -> Result<Option<Mark>, Failure> {
+fn without_checkpoint(public: &PublicPlane, what: &str) -> Result<Option<Mark>, Failure> {
     let Ok(charter) = public.charter() else {
         return Ok(None);
     };
     let log = public.store.log(&charter.origin(&public.me.id));
     let size = log.map_err(failure)?.map_or(0, |log| log.size);
     let reason = format!(
-        "the checkpoint file is gone, so the {size} leaves held may not be all this node has \
+        "the checkpoint file {what}, so the {size} leaves held may not be all this node has \
          signed; sync with a peer that holds its log"
     );
     Ok((size > 0).then_some(Mark { reason, size }))
@@ -239,7 +286,7 @@ fn damaged(path: &Path, reason: &str) -> Failure {
     failure(StoreError::damaged(path, reason))
 }
 
-fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
+fn read_witness(dir: &Path, me: &Member) -> Result<WitnessKey, Failure> {
     let path = witness_path(dir);
     let bytes = file::read_small(&path, 1024)
         .map_err(failure)?
@@ -247,6 +294,8 @@ fn read_witness(dir: &Path) -> Result<WitnessKey, Failure> {
     let seed = bytes
         .and_then(|bytes| canon::from_base64_32(std::str::from_utf8(&bytes).ok()?.trim()))
         .map(Zeroizing::new);
-    seed.map(|seed| WitnessKey::from_seed(&seed))
-        .ok_or_else(|| damaged(&path, "it should hold the witness key"))
+    let key = seed.map(|seed| WitnessKey::from_seed(&seed));
+    // Another key would cosign in nobody's name.
+    key.filter(|key| key.public_key() == me.witness_key)
+        .ok_or_else(|| damaged(&path, "it should hold the witness key of this node's card"))
 }

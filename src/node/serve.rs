@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::open::Node;
 use super::reload::Reloading;
 use super::watch::{Watch, listener};
-use super::{failure, notify};
+use super::{failure, notify, schedule};
 use crate::cli::Failure;
 use crate::cli::host::{Ready, RunNode};
 use crate::cli::trace;
@@ -160,6 +160,8 @@ impl Running {
         tasks.spawn(take_in_until(Arc::clone(&node), stopped()));
         tasks.spawn(renew_until(Arc::clone(&node), stopped()));
         tasks.spawn(let_out_until(Arc::clone(&node), stopped()));
+        tasks.spawn(schedule::back_up_until(Arc::clone(&node), stopped()));
+        tasks.spawn(schedule::scrub_until(Arc::clone(&node), stopped()));
         tasks.spawn(watch_until(Arc::clone(&watch), stopped()));
         let watchers = watching.map(|listener| {
             let watch = Arc::clone(&watch);

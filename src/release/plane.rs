@@ -86,6 +86,20 @@ impl PrivatePlane {
         self.unlock_alone(passphrase)
     }
 
+    /// Checks a passphrase, and opens nothing that is closed. That of the plain book does here what
+    /// it does anywhere.
+    ///
+    /// # Errors
+    /// As [`PrivatePlane::unlock`].
+    pub fn check(&self, passphrase: &[u8]) -> Result<(), PlaneError> {
+        let _alone = self.vault.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.is_locked() {
+            true => self.dir.unlock(passphrase).map(drop)?,
+            false => self.unlock_alone(passphrase).map(drop)?,
+        }
+        Ok(())
+    }
+
     /// As [`PrivatePlane::unlock`], for whoever holds the vault.
     pub(super) fn unlock_alone(&self, passphrase: &[u8]) -> Result<Arc<Opened>, PlaneError> {
         let key = self.dir.unlock(passphrase)?.ok_or_else(|| {
@@ -130,6 +144,11 @@ impl PrivatePlane {
         })
     }
 
+    /// Returns the node's directory.
+    pub fn dir(&self) -> &NodeDir {
+        &self.dir
+    }
+
     /// Closes it: keys are wiped once the last call that uses them has ended.
     pub fn lock(&self) {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -157,10 +176,6 @@ impl PrivatePlane {
             return Ok(with(&keys));
         }
         Ok(with(&self.opened()?.keys))
-    }
-
-    pub(super) fn dir(&self) -> &NodeDir {
-        &self.dir
     }
 
     pub(super) const fn entropy(&self) -> Entropy {

@@ -11,10 +11,10 @@ use tonic::transport::Channel;
 use super::generated::{
     admin_client::AdminClient, approvals_client::ApprovalsClient, charters_client::ChartersClient,
     records_client::RecordsClient, releases_client::ReleasesClient, reports_client::ReportsClient,
-    vault_client::VaultClient,
+    upkeep_client::UpkeepClient, vault_client::VaultClient,
 };
 use super::status;
-use crate::wire::{self, import_request, import_response};
+use crate::wire::{self, backup_response, import_request, import_response};
 
 /// Largest message on the local socket, both ways. A report over many members and periods is far
 /// larger than the 4 MiB of gRPC's default, and both ends are the same person's.
@@ -88,6 +88,7 @@ pub struct Client {
     admin: AdminClient<Channel>,
     charters: ChartersClient<Channel>,
     reports: ReportsClient<Channel>,
+    upkeep: UpkeepClient<Channel>,
     vault: VaultClient<Channel>,
 }
 
@@ -211,6 +212,8 @@ calls! {
     set_plain = vault.set_plain(SetPlainRequest) -> SetPlainResponse;
     /// Destroys the keys and stops the node.
     wipe = vault.wipe(WipeRequest) -> WipeResponse;
+    /// Looks for damage, and for what will soon be trouble.
+    doctor = upkeep.doctor(DoctorRequest) -> DoctorResponse;
 
     /// Returns one version of the charter.
     get_charter = charters.get(GetCharterRequest) -> GetCharterResponse;
@@ -237,6 +240,7 @@ impl Client {
             admin: roomy!(AdminClient, channel.clone()),
             charters: roomy!(ChartersClient, channel.clone()),
             reports: roomy!(ReportsClient, channel.clone()),
+            upkeep: roomy!(UpkeepClient, channel.clone()),
             vault: roomy!(VaultClient, channel),
         }
     }
@@ -255,6 +259,29 @@ impl Client {
             records.extend(page.records);
         }
         Ok(records)
+    }
+
+    /// Takes a backup and hands its pieces to `take`, one after the other. The file is whole only
+    /// if this returns well.
+    ///
+    /// # Errors
+    /// What the node answered, that it could not be reached, or what `take` failed with.
+    pub async fn backup<E: From<CallError>>(
+        &self,
+        request: wire::BackupRequest,
+        mut take: impl AsyncFnMut(Vec<u8>) -> Result<(), E>,
+    ) -> Result<wire::BackupDone, E> {
+        let called = self.upkeep.clone().backup(request).await;
+        let mut pieces = called.map_err(CallError::from)?.into_inner();
+        while let Some(piece) = pieces.message().await.map_err(CallError::from)? {
+            match piece.part {
+                Some(backup_response::Part::Data(data)) => take(data).await?,
+                Some(backup_response::Part::Done(done)) => return Ok(done),
+                None => {}
+            }
+        }
+        let unfinished = "the node ended the backup before it was whole";
+        Err(CallError::from(tonic::Status::internal(unfinished)).into())
     }
 
     /// Hands a file to the node, a chunk at a time, and returns what became of it.

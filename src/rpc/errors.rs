@@ -12,6 +12,7 @@ use crate::release::keys::KeysError;
 use crate::release::{PlaneError, ReleaseError};
 use crate::report::{AuditError, ProveError, ReportError};
 use crate::store::StoreError;
+use crate::store::backup::BackupError;
 
 /// An error with the word and the hint it is told with.
 pub trait Told: std::error::Error + Sized {
@@ -52,7 +53,10 @@ fn whole_message(error: &dyn std::error::Error) -> String {
 impl Told for StoreError {
     fn word(&self) -> (&'static str, &'static str) {
         match self {
-            Self::WrongPassphrase => ("passphrase", "check the passphrase and try again"),
+            Self::WrongPassphrase => (
+                "passphrase",
+                "check the passphrase; if it is right, vault.toml was changed: put it back from a backup",
+            ),
             Self::WrongKeyFilePassphrase => (
                 "passphrase",
                 "give the passphrase its owner chose for it, not the node's",
@@ -95,7 +99,7 @@ impl Told for StoreError {
             Self::Poisoned { .. } => ("disk", "check the disk, then start the node again"),
             Self::Damaged { .. } | Self::WrongKey { .. } => (
                 "damaged",
-                "nothing was changed; check the disk, then put back a copy of the directory",
+                "nothing was changed; see `counterfoil doctor`, or restore a backup",
             ),
             Self::VaultBounds { .. } => ("invalid", "choose one within these bounds"),
             Self::NotWritable { .. } => (
@@ -295,6 +299,37 @@ impl Told for plane::PlaneError {
             Self::Prove(error) => error.word(),
             Self::Audit(error) => error.word(),
             Self::Feed(_) => ("internal", "see the node's log"),
+        }
+    }
+}
+
+impl Told for BackupError {
+    fn word(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Store(error) => error.word(),
+            Self::Io { .. } => ("file", "check the disk and the path, and try again"),
+            Self::BadRecipient(_) => (
+                "invalid",
+                "name recipients as `counterfoil backup --new-key FILE` prints them",
+            ),
+            Self::NoIdentity(_) => ("file", "name the file that `backup --new-key` made"),
+            Self::NotForUs => (
+                "passphrase",
+                "name the key with --identity, or give the passphrase of the time it was taken",
+            ),
+            Self::OtherLock("under a passphrase") => (
+                "passphrase",
+                "leave --identity away and give the passphrase",
+            ),
+            Self::OtherLock(_) => ("passphrase", "name the key that opens it with --identity"),
+            Self::NoBackup(_) => ("damaged", "name a file that `counterfoil backup` made"),
+            Self::Damaged(_) => (
+                "damaged",
+                "nothing was changed; take another backup, or another copy of this one",
+            ),
+            Self::Newer { .. } => ("newer_format", "install the version that wrote it"),
+            Self::Mixed(_) => ("invalid", "name backups of one node, one for each plane"),
+            Self::Occupied { .. } => ("exists", "choose another directory with --dir"),
         }
     }
 }

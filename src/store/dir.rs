@@ -5,6 +5,9 @@ use std::io::{Read, Seek, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use super::backup::{Cause, RestoreMark};
+use super::migrate;
+use super::scrub::Salvaged;
 use super::{
     CheckpointFile, Cost, DataKey, Entropy, PrivateStore, PublicStore, StoreError, Vault, file,
     wipe,
@@ -77,10 +80,11 @@ impl NodeDir {
     /// decided, the keys are gone for certain when it says so.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         refuse_wiped(path)?;
-        check_format(path)?;
+        found_format(path)?;
         let lock = lock_file(path)?;
         // Whoever held it before may have been a newer program.
-        check_format(path)?;
+        let found = found_format(path)?;
+        migrate::bring_up(path, found, migrate::STEPS, FORMAT)?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -92,12 +96,21 @@ impl NodeDir {
         &self.path
     }
 
-    /// Opens the public plane; one that is not there is made.
+    /// Opens the public plane; one that is not there is made. One that has lost the newest of what
+    /// it held is marked as a restored one is.
     ///
     /// # Errors
     /// When the database cannot be opened.
     pub fn public(&self, entropy: Entropy) -> Result<PublicStore, StoreError> {
-        PublicStore::open(&self.path.join(PUBLIC), entropy)
+        let store = PublicStore::open(&self.path.join(PUBLIC), entropy)?;
+        if store.has_lost() {
+            if RestoreMark::read(&self.path)?.is_none() {
+                let cause = Cause::FellBack;
+                RestoreMark { cause, size: 0 }.write(&self.path)?;
+            }
+            store.go_on()?;
+        }
+        Ok(store)
     }
 
     /// Opens the private plane with its data key; one that is not there is made.
@@ -106,6 +119,19 @@ impl NodeDir {
     /// When the key is another's or the database cannot be opened.
     pub fn private(&self, key: &DataKey, entropy: Entropy) -> Result<PrivateStore, StoreError> {
         PrivateStore::open(&self.path.join(PRIVATE), key, entropy)
+    }
+
+    /// Copies what can be read of a damaged private plane into a new database.
+    ///
+    /// # Errors
+    /// As [`PrivateStore::salvage`].
+    pub fn salvage_private(
+        &self,
+        key: &DataKey,
+        to: &Path,
+        entropy: Entropy,
+    ) -> Result<Salvaged, StoreError> {
+        PrivateStore::salvage(&self.path.join(PRIVATE), to, key, entropy)
     }
 
     /// Returns the file that holds the last checkpoint this node signed.
@@ -132,7 +158,8 @@ impl NodeDir {
     /// Opens the vault and returns the data key; `None` for a relay.
     ///
     /// Where the passphrase is that of the plain book, every other slot is gone from the disk when
-    /// this returns; see [`DataKey::is_plain`].
+    /// this returns, and so are copies of the node inside its directory; see
+    /// [`DataKey::is_plain`].
     ///
     /// # Errors
     /// When the passphrase does not open it.
@@ -144,6 +171,7 @@ impl NodeDir {
         if key.is_plain() {
             let alone = vault.leave_only(passphrase, super::os_entropy)?;
             alone.write_over(&self.path.join(VAULT_FILE))?;
+            wipe::remove_copies(&self.path, super::os_entropy)?;
         }
         Ok(Some(key))
     }
@@ -209,27 +237,48 @@ fn refuse_wiped(dir: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// Reads the format number and refuses one that is not ours.
+/// Reads the format number of a directory and refuses one that is not ours.
+///
+/// # Errors
+/// When there is no node, or its format is not one this program reads.
+pub fn format_of(dir: &Path) -> Result<u32, StoreError> {
+    check_format(dir).map(|()| FORMAT)
+}
+
 fn check_format(dir: &Path) -> Result<(), StoreError> {
+    match found_format(dir)? {
+        FORMAT => Ok(()),
+        older => Err(StoreError::damaged(
+            &dir.join(FORMAT_FILE),
+            format!("format {older} is older than {FORMAT}, and was not brought up to it"),
+        )),
+    }
+}
+
+/// Reads the number in the format file: ours, or an older one this program can bring up to ours.
+/// A program whose format ours cannot be may write its version behind the number.
+fn found_format(dir: &Path) -> Result<u32, StoreError> {
     let path = dir.join(FORMAT_FILE);
     let Some(bytes) = file::read_small(&path, 64)? else {
         return Err(StoreError::NoNode {
             dir: dir.to_owned(),
         });
     };
-    let number = std::str::from_utf8(&bytes)
-        .ok()
-        .and_then(|text| text.trim().parse::<u32>().ok());
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let mut words = text.split_whitespace();
+    let number = words.next().and_then(|word| word.parse::<u32>().ok());
+    let (version, rest) = (words.next(), words.next());
     match number {
-        Some(FORMAT) => Ok(()),
-        Some(found) if found > FORMAT => Err(StoreError::NewerFormat {
+        Some(found @ 1..=FORMAT) if version.is_none() => Ok(found),
+        Some(found) if found > FORMAT && rest.is_none() => Err(StoreError::NewerFormat {
             dir: dir.to_owned(),
             found,
             known: FORMAT,
+            version: version.unwrap_or_default().to_owned(),
         }),
         _ => Err(StoreError::damaged(
             &path,
-            format!("it should hold the number {FORMAT}"),
+            format!("it should hold the number {FORMAT}; put it back from a backup"),
         )),
     }
 }
@@ -323,6 +372,9 @@ mod tests {
             error.contains("use a version that reads format 2"),
             "{error}"
         );
+        std::fs::write(&format, "3 0.9.1\n").unwrap();
+        let error = NodeDir::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("use version 0.9.1 or newer"), "{error}");
         for garbage in ["", "0", "one", "1 1", "99999999999999"] {
             std::fs::write(&format, garbage).unwrap();
             assert!(matches!(

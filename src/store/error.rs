@@ -55,7 +55,7 @@ pub enum StoreError {
         found: &'static str,
     },
     /// A newer program wrote this directory.
-    #[error("{} has store format {found} and this version ({}) reads up to {known}; use a version that reads format {found}", .dir.display(), env!("CARGO_PKG_VERSION"))]
+    #[error("{} has store format {found} and this version ({}) reads up to {known}; use {}", .dir.display(), env!("CARGO_PKG_VERSION"), reader_note(*.found, .version))]
     NewerFormat {
         /// The directory.
         dir: PathBuf,
@@ -63,6 +63,8 @@ pub enum StoreError {
         found: u32,
         /// The newest number this program reads.
         known: u32,
+        /// The oldest version that reads it, where the directory says so.
+        version: String,
     },
     /// A file holds something other than what belongs there.
     #[error("{} is damaged: {reason}", .path.display())]
@@ -240,6 +242,13 @@ impl StoreError {
             path: path.to_owned(),
             reason: reason.into(),
         }
+    }
+}
+
+fn reader_note(found: u32, version: &str) -> String {
+    match version {
+        "" => format!("a version that reads format {found}"),
+        version => format!("version {version} or newer"),
     }
 }
 

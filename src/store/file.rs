@@ -143,7 +143,7 @@ pub(super) fn restrict(path: &Path, mode: u32) -> Result<(), StoreError> {
 }
 
 /// Creates a file with mode 0600, or opens the one that is there.
-pub(super) fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

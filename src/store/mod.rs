@@ -13,12 +13,15 @@
 //! - [`public`]: the public plane, as append-ordered keys with one packed value per leaf.
 //! - [`replica`]: one log as a tree: growing it, proving any size to any other.
 //! - [`private`]: the private plane; the keys on disk reveal nothing.
+//! - [`scrub`]: reading everything again, and hashing it; dropping what peers can give back.
 //! - [`vault`]: the data key and the passphrases that open it.
 //! - [`recovery`]: the code on the sheet that opens a lost book.
 //! - [`wipe`]: a node's keys destroyed, and what is left to say.
+//! - `migrate`: bringing a directory of an older format up to ours, once it was copied.
 //! - [`keyfile`]: a person's own key, in a file of theirs.
 //! - [`checkpoint`]: the file that must never go back.
 //! - [`sealed`]: one sealed value.
+//! - [`backup`]: one encrypted file a node can be made from again.
 //! - [`durable`]: the engine (sled) and the rules that make it safe.
 //! - [`file`](mod@file): files that are whole or absent.
 //!
@@ -29,6 +32,7 @@
 //! Leaves, checkpoints, charters and payloads are opaque bytes here: what they mean is decided
 //! by the rooms above. Everything blocks; callers inside a runtime use a blocking thread.
 
+pub mod backup;
 pub mod checkpoint;
 mod codec;
 pub mod dir;
@@ -36,10 +40,12 @@ pub mod durable;
 pub mod error;
 pub mod file;
 pub mod keyfile;
+mod migrate;
 pub mod private;
 pub mod public;
 pub mod recovery;
 pub mod replica;
+pub mod scrub;
 pub mod sealed;
 pub mod vault;
 pub mod wipe;

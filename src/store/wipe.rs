@@ -11,9 +11,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::backup::restore::{MARK, STAGE};
 use super::dir::{
     CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, WATCH_FILE, lock_file,
 };
+use super::migrate::{COPY, HALF_COPY};
 use super::{Entropy, StoreError, Vault, file};
 
 /// The file that says the node was wiped.
@@ -26,8 +28,8 @@ const ALL: &str = "wiped; the public copies too\n";
 /// Keys that lie open beside the vault, and the passphrases' own.
 const KEYS: [&str; 4] = [VAULT_FILE, "witness.key", "node.cert", "relay.keys"];
 
-/// What serves only a node that runs, the second being what it remembers of its troubles.
-const OF_THE_NODE: [&str; 2] = [FORMAT_FILE, WATCH_FILE];
+/// What serves only a node that runs: of its troubles it remembers some, and whether it was restored.
+const OF_THE_NODE: [&str; 3] = [FORMAT_FILE, WATCH_FILE, MARK];
 
 /// What nobody but this program puts into the directory and holds no secret.
 const OPEN_FILES: [&str; 3] = ["card", CHECKPOINT_FILE, "counterfoil.toml"];
@@ -70,24 +72,80 @@ pub fn destroy_keys(dir: &Path, all: bool, entropy: Entropy) -> Result<Wiped, St
     let all = all || decided(dir)? == Some(true);
     let said = if all { ALL } else { KEPT };
     file::write_atomic(&marker, said.as_bytes())?;
-    let vault = dir.join(VAULT_FILE);
-    // One that cannot be read is overwritten with zeros all the same.
-    if let Ok(Some(held)) = Vault::read(&vault) {
-        held.destroyed(entropy)?.write_over(&vault)?;
-    }
     let mut destroyed = Vec::new();
-    for name in KEYS {
-        for path in [dir.join(name), dir.join(format!(".{name}.new"))] {
-            if path.exists() {
-                file::destroy(&path)?;
-                destroyed.push(name_of(&path));
-            }
-        }
+    destroy_in(dir, entropy, |name| destroyed.push(name))?;
+    for copy in folders(dir, is_copy)? {
+        destroy_in(&dir.join(&copy), entropy, |name| {
+            destroyed.push(format!("{copy}/{name}"));
+        })?;
     }
     Ok(Wiped {
         destroyed,
         removed: Vec::new(),
     })
+}
+
+/// Destroys copies of the node inside its directory, and what was set aside of its private plane:
+/// for whoever has destroyed the keys of the book they are of.
+///
+/// # Errors
+/// When the disk refuses; it can be tried again.
+pub(super) fn remove_copies(dir: &Path, entropy: Entropy) -> Result<(), StoreError> {
+    for name in folders(dir, |name| is_copy(name) || is_set_aside(name))? {
+        let path = dir.join(name);
+        destroy_in(&path, entropy, |_| {})?;
+        fs::remove_dir_all(&path).map_err(|error| StoreError::io("remove", &path, error))?;
+    }
+    file::sync_dir(dir)
+}
+
+/// Returns whether a folder is a private plane out of use: a damaged one, or one half built anew.
+fn is_set_aside(name: &str) -> bool {
+    let rest = name.strip_prefix(PRIVATE);
+    rest.is_some_and(|rest| rest.starts_with(".damaged-") || rest == ".rebuilt")
+}
+
+/// Destroys the keys that lie in a directory; `done` is told each file.
+fn destroy_in(
+    dir: &Path,
+    entropy: Entropy,
+    mut done: impl FnMut(String),
+) -> Result<(), StoreError> {
+    let vault = dir.join(VAULT_FILE);
+    // One that cannot be read is overwritten with zeros all the same.
+    if let Ok(Some(held)) = Vault::read(&vault) {
+        held.destroyed(entropy)?.write_over(&vault)?;
+    }
+    for name in KEYS {
+        for path in [dir.join(name), dir.join(format!(".{name}.new"))] {
+            if path.exists() {
+                file::destroy(&path)?;
+                done(name_of(&path));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a folder holds a copy of a whole node: before a step to a newer format, or while
+/// a restore was put together.
+fn is_copy(name: &str) -> bool {
+    name.starts_with(COPY) || [HALF_COPY, STAGE].contains(&name)
+}
+
+/// Returns the names of the folders in a directory that are meant.
+fn folders(dir: &Path, is_meant: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+    let unreadable = |error| StoreError::io("list", dir, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if is_meant(&name) && entry.path().is_dir() {
+            found.push(name);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Removes what is left once the keys are destroyed, and returns what that was. Files that are not
@@ -98,18 +156,16 @@ pub fn destroy_keys(dir: &Path, all: bool, entropy: Entropy) -> Result<Wiped, St
 pub fn remove(dir: &Path) -> Result<Vec<String>, StoreError> {
     let all = decided(dir)?.unwrap_or(false);
     let mut removed = Vec::new();
-    let mut folders = vec![PRIVATE];
-    if all {
-        folders.push(PUBLIC);
-    }
-    for folder in folders {
-        for name in ["", ".new", ".old"].map(|end| format!("{folder}{end}")) {
-            let path = dir.join(&name);
-            match fs::remove_dir_all(&path) {
-                Ok(()) => removed.push(name),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::io("remove", &path, error)),
-            }
+    // A plane, and what was set aside of it: half written anew, or damaged.
+    let is_of = |plane: &str, name: &str| name.split('.').next() == Some(plane);
+    let is_meant =
+        |name: &str| is_of(PRIVATE, name) || is_copy(name) || (all && is_of(PUBLIC, name));
+    for name in folders(dir, is_meant)? {
+        let path = dir.join(&name);
+        match fs::remove_dir_all(&path) {
+            Ok(()) => removed.push(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("remove", &path, error)),
         }
     }
     let mut files = OF_THE_NODE.to_vec();
@@ -202,6 +258,55 @@ mod tests {
             wipe(&path, true, os_entropy),
             Err(StoreError::NoNode { .. })
         ));
+    }
+
+    #[test]
+    fn copies_of_the_node_inside_its_directory_go_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node");
+        node(&path);
+        for copy in ["before-format-2", ".before-format", ".restoring"] {
+            node(&path.join(copy));
+        }
+        for aside in ["private.damaged-1", "private.rebuilt", "public.damaged-1"] {
+            fs::create_dir(path.join(aside)).unwrap();
+        }
+        fs::write(path.join(MARK), "2018-04-12 7").unwrap();
+        let wiped = wipe(&path, false, os_entropy).unwrap();
+        let of_a_copy = "before-format-2/vault.toml".to_owned();
+        assert!(wiped.destroyed.contains(&of_a_copy), "{wiped:?}");
+        let left = ["card", "lock", "public", "public.damaged-1", "wiped"];
+        assert_eq!(names(&path), left);
+        wipe(&path, true, os_entropy).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_plain_book_leaves_no_copy_with_another() {
+        let dir = tempfile::tempdir().unwrap();
+        node(dir.path());
+        let held = NodeDir::open(dir.path()).unwrap();
+        let key = held.unlock(b"passphrase").unwrap().unwrap();
+        let mut vault = held.vault().unwrap().unwrap();
+        vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
+        held.set_vault(&vault).unwrap();
+        for aside in ["before-format-2", "private.damaged-1", "public.damaged-1"] {
+            fs::create_dir(dir.path().join(aside)).unwrap();
+        }
+        held.unlock(b"passphrase").unwrap();
+        assert!(dir.path().join("before-format-2").exists());
+        held.unlock(b"plain").unwrap();
+        let left = [
+            "card",
+            "format",
+            "lock",
+            "private",
+            "public",
+            "public.damaged-1",
+            "vault.toml",
+            "witness.key",
+        ];
+        assert_eq!(names(dir.path()), left);
     }
 
     #[test]

@@ -270,3 +270,71 @@ impl Random {
         (mixed ^ (mixed >> 31)) % end
     }
 }
+
+/// What was erased stands in no file of the directory any more once it was opened again: neither
+/// the payload and its salt, nor the sealed row of a record.
+#[test]
+fn erased_bytes_are_in_no_file_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = NodeDir::create(dir.path()).unwrap();
+    let key = new
+        .create_vault(PASSPHRASE, Cost::LEAST, os_entropy)
+        .unwrap();
+    let node = new.finish().unwrap();
+    let (public, private) = (
+        node.public(os_entropy).unwrap(),
+        node.private(&key, os_entropy).unwrap(),
+    );
+    public.append(ORIGIN, batch(0)).unwrap();
+    private.apply(records(0)).unwrap();
+    private.apply(records(1)).unwrap();
+    let sealed = |store: &PrivateStore| {
+        let mut rows = Vec::new();
+        store
+            .rows_at_once(|_, row| {
+                rows.push(row);
+                true
+            })
+            .unwrap();
+        rows
+    };
+    let before = sealed(&private);
+    public.erase_payload(ORIGIN, 3).unwrap();
+    let mut changes = Changes::new();
+    changes.delete(RECORD, &0u64.to_be_bytes());
+    private.apply(changes).unwrap();
+    private.request_rewrite().unwrap();
+    public.commit().unwrap();
+    let after = sealed(&private);
+    let erased: Vec<&Vec<u8>> = before.iter().filter(|row| !after.contains(row)).collect();
+    // The record's, and the one that says what there is.
+    assert_eq!(erased.len(), 2);
+    let secrets = [&erased[0][..32], &erased[1][..32], &[3; 32][..]];
+    drop((public, private));
+    assert!(
+        secrets.iter().all(|secret| holds(dir.path(), secret)),
+        "the engine keeps what was removed"
+    );
+    node.public(os_entropy).unwrap();
+    let private = node.private(&key, os_entropy).unwrap();
+    assert_eq!(sealed(&private).len(), after.len());
+    for secret in secrets {
+        assert!(!holds(dir.path(), secret), "still in a file");
+    }
+    // What was kept is found that way, so the search does find.
+    assert!(holds(dir.path(), &after[1][..32]) && holds(dir.path(), &[4; 32]));
+}
+
+/// Returns whether any file under a directory holds these bytes.
+fn holds(dir: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(dir)
+        .unwrap()
+        .map(Result::unwrap)
+        .any(|entry| {
+            if entry.file_type().unwrap().is_dir() {
+                return holds(&entry.path(), bytes);
+            }
+            let file = std::fs::read(entry.path()).unwrap();
+            file.windows(bytes.len()).any(|window| window == bytes)
+        })
+}

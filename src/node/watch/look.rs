@@ -24,6 +24,17 @@ const WORDS: &[(&str, &str)] = &[
     ("locked", "locked since it started; unlock it"),
     ("peer_silent", "has not been heard for 3 days"),
     ("disk_low", "little room is left on its disk"),
+    ("disk_full", "its disk is full; nothing more is written"),
+    ("backup", "its last backup failed"),
+    (
+        "backup_locked",
+        "its newest backup has no records; unlock it",
+    ),
+    ("damage", "something stored is damaged; run doctor"),
+    (
+        "restored",
+        "it cosigns nothing before peers have shown what is newer",
+    ),
     ("no_charter", "it has no charter"),
     (
         "charter_conflict",

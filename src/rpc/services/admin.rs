@@ -284,6 +284,7 @@ impl Office {
         if let Some(reason) = self.public.store.poisoned() {
             problem("store", reason.to_owned(), true);
         }
+        self.disk_problem(&mut problem);
         for stale in self.hold_problems() {
             problem(&stale.code, stale.message, false);
         }

@@ -272,7 +272,14 @@ impl PeerBook for Peering {
             }
             _ => None,
         };
-        errors.chain(unsure).collect()
+        let restored = sense.awaits_peers().map(|why| Problem {
+            code: "restored".to_owned(),
+            message: format!(
+                "{why}; it cosigns a log again once another member than its owner has given what \
+                 it holds"
+            ),
+        });
+        errors.chain(unsure).chain(restored).collect()
     }
 }
 

@@ -3,12 +3,14 @@
 //! - [`office`]: both planes of one node, for the local socket.
 //! - `records`, `releases`, `approvals`, `vault`, `admin`: only on the local socket.
 //! - [`holds`]: a previewed draft leaves now, or once its time has come.
+//! - [`upkeep`]: backups, and looking for damage; `doctor`: what is looked at.
 //! - [`federation`], `reports`, `charters`: the public plane alone.
 
 mod access;
 mod admin;
 mod approvals;
 mod charters;
+mod doctor;
 pub mod federation;
 pub mod holds;
 pub mod office;
@@ -16,6 +18,7 @@ mod records;
 mod releases;
 mod reports;
 mod retention;
+pub mod upkeep;
 mod vault;
 
 use std::sync::Arc;
@@ -38,6 +41,7 @@ use super::generated::federation_server::FederationServer;
 use super::generated::records_server::RecordsServer;
 use super::generated::releases_server::ReleasesServer;
 use super::generated::reports_server::ReportsServer;
+use super::generated::upkeep_server::UpkeepServer;
 use super::generated::vault_server::VaultServer;
 use super::plane::PublicPlane;
 use admin::AdminService;
@@ -47,6 +51,7 @@ use federation::FederationService;
 use records::RecordsService;
 use releases::ReleasesService;
 use reports::ReportsService;
+use upkeep::UpkeepService;
 use vault::VaultService;
 
 /// The messages and services of `proto/`, for reflection on the local socket.
@@ -78,6 +83,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
     let approvals = ApprovalsServer::new(ApprovalsService::new(Arc::clone(office)));
     let admin = AdminService::new(Arc::clone(office), Arc::clone(peers));
     let charters = ChartersService::new(Arc::clone(&office.public), applied);
+    let upkeep = UpkeepService::new(Arc::clone(office), Arc::clone(peers));
     let reports = ReportsServer::new(ReportsService::new(Arc::clone(&office.public)));
     let vault = VaultServer::new(VaultService::new(Arc::clone(office)));
     let reflection = tonic_reflection::server::Builder::configure()
@@ -91,6 +97,7 @@ pub fn local_routes(office: &Arc<Office>, peers: &Arc<dyn PeerBook>) -> Routes {
         .add_service(limited!(AdminServer::new(admin), most))
         .add_service(limited!(ChartersServer::new(charters), most))
         .add_service(limited!(reports, most))
+        .add_service(limited!(UpkeepServer::new(upkeep), most))
         .add_service(limited!(vault, most))
         .add_service(health());
     if let Ok(reflection) = reflection {

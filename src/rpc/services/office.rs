@@ -86,6 +86,8 @@ pub struct Office {
     pub wiped: Notify,
     /// The card as it is now.
     pub card: Mutex<Card>,
+    /// Told when the plane was opened.
+    pub unlocked: Notify,
     /// What else troubles this node.
     pub troubles: Troubles,
     /// Reads settings and certificate again; empty in a node that does not serve.
@@ -116,6 +118,7 @@ impl Office {
         self.recover()?;
         self.settle_holds()?;
         self.holds_changed.notify_one();
+        self.unlocked.notify_one();
         Ok(())
     }
 

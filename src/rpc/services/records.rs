@@ -135,6 +135,9 @@ impl Records for RecordsService {
             let sent = sent(opened, None, fy_month)?;
             let deleted =
                 record::delete(&opened.store, id(&request.id)?).map_err(|error| error.told())?;
+            // Deleted means gone from the file too, once the plane is opened again.
+            let noted = opened.store.request_rewrite();
+            noted.map_err(|error| error.told())?;
             Ok(wire::DeleteRecordResponse {
                 record: Some(to_wire(&deleted, &sent, false)),
             })

@@ -208,6 +208,25 @@ impl Durable {
         self.range(&[], &[PIECES])
     }
 
+    /// Hands over every row that can be reached, damaged or not, for whoever wants to save what can
+    /// be saved. Returns why it ended before the last row, if it did.
+    pub fn reach(
+        &self,
+        mut take: impl FnMut(Vec<u8>, Result<Vec<u8>, StoreError>),
+    ) -> Option<StoreError> {
+        let mut rows = self.db()?.range::<&[u8], _>(..&[PIECES][..]);
+        loop {
+            match self.guarded(|_| rows.next().transpose()) {
+                Ok(None) => return None,
+                Ok(Some((key, row))) => {
+                    let value = self.assemble(&key, &row);
+                    take(key.to_vec(), value);
+                }
+                Err(error) => return Some(error),
+            }
+        }
+    }
+
     /// Has the next opening write the database anew, so that no file holds what was removed so
     /// far.
     ///

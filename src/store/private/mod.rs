@@ -6,7 +6,9 @@
 //! Rows that lead to persons lie in spaces of their own, sealed under a key of their own: whoever
 //! has the other key alone opens a book with nobody in it. See [`PERSONS`].
 
+mod salvage;
 mod staging;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -20,8 +22,10 @@ use super::sealed::{Opened, Sealer};
 use super::vault::{DataKey, Purpose, SubKey};
 use super::{Entropy, StoreError};
 use staging::Stage;
+use tally::{Tally, Written};
 
-const RESCUE: &str = "move it away and restore a backup";
+const RESCUE: &str =
+    "restore the newest backup, or save what can be read: `counterfoil doctor --rebuild private`";
 
 /// The spaces whose rows lead to persons: records as they are with their persons, and the names of
 /// coordinators, of approvers and of what these approved.
@@ -52,6 +56,7 @@ pub struct PrivateStore {
     entropy: Entropy,
     tie_break: SubKey,
     index: RwLock<Index>,
+    written: Written,
 }
 
 /// Where the row of each real key lies. Wiped when dropped.
@@ -59,6 +64,8 @@ pub struct PrivateStore {
 struct Index {
     rows: BTreeMap<Box<[u8]>, u64>,
     next: u64,
+    /// What the binding row says of all this.
+    tally: Tally,
     /// Whether a large write left rows behind that are to be cleared away.
     unsettled: bool,
     /// Whether rows lie under the other key than their space says.
@@ -122,6 +129,7 @@ impl PrivateStore {
     /// As [`PrivateStore::open`].
     pub fn on(db: Durable, key: &DataKey, entropy: Entropy) -> Result<Self, StoreError> {
         let store = Self {
+            written: Written::of(db.path())?,
             db,
             sealer: Sealer::new(&key.derive(Purpose::Seal)),
             persons: Sealer::new(&key.derive(Purpose::SealPersons)),
@@ -132,16 +140,17 @@ impl PrivateStore {
             index: RwLock::default(),
         };
         if store.db.all().next().is_none() {
-            store.set_stage(&Stage::Settled)?;
-            store.commit()?;
+            store.set_stage(&Stage::Settled, Some(Tally::default()))?;
+            store.db.commit()?;
         }
-        if store.is_plain {
-            // A database of another key would lose every row.
-            store.check_key()?;
-            store.drop_unreadable()?;
-        }
-        store.settle()?;
-        *store.index.write().unwrap_or_else(PoisonError::into_inner) = store.read_index()?;
+        let tally = store.settle()?;
+        let tally = match store.is_plain {
+            true => store.drop_unreadable(tally)?,
+            false => tally,
+        };
+        let mut index = store.read_index()?;
+        store.check_tally(tally, &mut index)?;
+        *store.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(store)
     }
 
@@ -205,7 +214,7 @@ impl PrivateStore {
         if staging::is_large(&changes) {
             return self.write_staged(&mut index, &changes);
         }
-        let mut next = index.next;
+        let (mut next, mut tally) = (index.next, index.tally);
         let mut batch = Batch::new();
         // What the index has to learn once the batch is written.
         let mut moved = Vec::new();
@@ -213,24 +222,38 @@ impl PrivateStore {
             match (value, index.rows.get(key.as_slice()).copied()) {
                 (None, None) => {}
                 (None, Some(sequence)) => {
+                    tally.toggle(sequence, &self.sealed(sequence)?);
                     batch.remove(row_key(sequence));
                     moved.push((key, None));
                 }
                 (Some(value), Some(sequence)) => {
-                    batch.put(row_key(sequence), self.seal(sequence, key, value)?);
+                    let sealed = self.seal(sequence, key, value)?;
+                    tally.toggle(sequence, &self.sealed(sequence)?);
+                    tally.toggle(sequence, &sealed);
+                    batch.put(row_key(sequence), sealed);
                 }
                 (Some(value), None) => {
-                    batch.insert(row_key(next), self.seal(next, key, value)?);
+                    let sealed = self.seal(next, key, value)?;
+                    tally.toggle(next, &sealed);
+                    batch.insert(row_key(next), sealed);
                     moved.push((key, Some(next)));
                     next += 1;
                 }
             }
         }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        tally.writes += 1;
+        batch.put(
+            row_key(BINDING),
+            self.binding(&Stage::Settled, Some(tally))?,
+        );
         self.db.write(batch)?;
         for (key, sequence) in moved {
             index.place(key, sequence);
         }
-        index.next = next;
+        (index.next, index.tally) = (next, tally);
         Ok(())
     }
 
@@ -239,7 +262,9 @@ impl PrivateStore {
     /// # Errors
     /// When the disk refuses; then no write is ever taken again.
     pub fn commit(&self) -> Result<(), StoreError> {
-        self.db.commit()
+        let writes = self.read().tally.writes;
+        self.db.commit()?;
+        self.written.say(writes)
     }
 
     /// Has the next opening write the database anew, so that no file holds what was deleted so
@@ -249,6 +274,55 @@ impl PrivateStore {
     /// When the request cannot be noted.
     pub fn request_rewrite(&self) -> Result<(), StoreError> {
         self.db.request_rewrite()
+    }
+
+    /// Hands over every row as it lies on the disk, all of one moment, once it was opened; `take`
+    /// says whether to go on. Nothing is written meanwhile.
+    ///
+    /// # Errors
+    /// When a row is damaged or cannot be read.
+    pub fn rows_at_once(
+        &self,
+        mut take: impl FnMut(u64, Vec<u8>) -> bool,
+    ) -> Result<(), StoreError> {
+        {
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            if index.unsettled {
+                self.settle()?;
+                index.unsettled = false;
+            }
+        }
+        // A large write that comes in between is settled by itself, or counts as before.
+        let _no_writer = self.read();
+        for row in self.db.all() {
+            let (key, sealed) = row?;
+            let sequence = self.sequence_of(&key)?;
+            if self.open_row(sequence, &sealed).is_none() {
+                return Err(damaged_row(&self.db, sequence));
+            }
+            if !take(sequence, sealed) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns about how many bytes the plane takes on the disk.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
+        let data = self.db.path().join("db");
+        let measured = std::fs::metadata(&data).map(|data| data.len());
+        measured.map_err(|error| StoreError::io("measure", &data, error))
+    }
+
+    /// Refuses what the disk has no room for.
+    ///
+    /// # Errors
+    /// When writing this many bytes would leave less than the reserve.
+    pub fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
+        self.db.check_space(bytes)
     }
 
     /// Returns how many keys there are.
@@ -324,35 +398,50 @@ impl PrivateStore {
             }
             self.write(changes)?;
         }
-        self.set_stage(&Stage::Settled)?;
-        self.commit()?;
+        // The binding row comes under its own key last.
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        self.set_stage(&Stage::Settled, Some(index.tally))?;
         index.is_mixed = false;
+        drop(index);
+        self.commit()?;
         Ok(())
     }
 
     /// Clears away the rows that no key opens any more. Only where that is known to be so: a row
-    /// that cannot be opened is damage anywhere else.
-    fn drop_unreadable(&self) -> Result<(), StoreError> {
-        let mut batch = Batch::new();
-        let mut is_any = false;
+    /// that cannot be opened is damage anywhere else. None may be missing before; each batch takes
+    /// its rows out of the tally too. Returns the tally of what is left.
+    fn drop_unreadable(&self, bound: Option<Tally>) -> Result<Option<Tally>, StoreError> {
+        let mut found = Tally::default();
+        let mut unreadable = Vec::new();
         for row in self.db.all() {
             let (key, sealed) = row?;
-            let sequence = <[u8; 8]>::try_from(key.as_slice()).map(u64::from_be_bytes);
-            let opens = sequence.is_ok_and(|sequence| self.open_row(sequence, &sealed).is_some());
-            if !opens && sequence.is_ok_and(|sequence| sequence != BINDING) {
-                is_any = true;
-                batch.remove(key);
+            let sequence = self.sequence_of(&key)?;
+            if sequence == BINDING {
+                continue;
             }
-            if batch.len() >= SORTED_AT_ONCE {
-                self.db.write(std::mem::take(&mut batch))?;
+            found.toggle(sequence, &sealed);
+            if self.open_row(sequence, &sealed).is_none() {
+                unreadable.push(sequence);
             }
         }
-        self.db.write(batch)?;
-        if is_any {
+        self.refuse_lost(bound, found)?;
+        let mut tally = bound;
+        for some in unreadable.chunks(SORTED_AT_ONCE) {
+            let mut batch = Batch::new();
+            for sequence in some {
+                if let Some(tally) = &mut tally {
+                    tally.toggle(*sequence, &self.sealed(*sequence)?);
+                }
+                batch.remove(row_key(*sequence));
+            }
+            batch.put(row_key(BINDING), self.binding(&Stage::Settled, tally)?);
+            self.db.write(batch)?;
+        }
+        if !unreadable.is_empty() {
             self.db.request_rewrite()?;
         }
-        self.db.commit()
+        self.db.commit()?;
+        Ok(tally)
     }
 
     /// Opens every row once, to learn where the row of each key lies.
@@ -360,19 +449,53 @@ impl PrivateStore {
         let mut index = Index::default();
         for row in self.db.all() {
             let (key, sealed) = row?;
-            let sequence = key.try_into().map(u64::from_be_bytes);
-            let sequence =
-                sequence.map_err(|_| StoreError::damaged(self.db.path(), "a key is not a key"))?;
+            let sequence = self.sequence_of(&key)?;
             let opened = self.open_row(sequence, &sealed);
             let (opened, under) = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
             let key = opened.key();
             index.is_mixed |= self.is_parted && under != place_of(key);
             if sequence != BINDING {
                 index.place(key, Some(sequence));
+                index.tally.toggle(sequence, &sealed);
             }
             index.next = sequence + 1;
         }
         Ok(index)
+    }
+
+    /// Holds the rows that were found against what the binding row says of them, and how far that
+    /// has come against the file beside the database.
+    fn check_tally(&self, bound: Option<Tally>, index: &mut Index) -> Result<(), StoreError> {
+        self.refuse_lost(bound, index.tally)?;
+        // One of before there was a tally is taken as it is.
+        index.tally = bound.unwrap_or(index.tally);
+        Ok(())
+    }
+
+    fn refuse_lost(&self, bound: Option<Tally>, found: Tally) -> Result<(), StoreError> {
+        let gone = |what: &str| {
+            StoreError::damaged(
+                self.db.path(),
+                format!("{what} that was acknowledged is gone; {RESCUE}"),
+            )
+        };
+        if bound.is_some_and(|bound| !bound.same_rows(found)) {
+            return Err(gone("a row"));
+        }
+        if bound.unwrap_or(found).writes < self.written.said() {
+            return Err(gone("a write"));
+        }
+        Ok(())
+    }
+
+    fn sequence_of(&self, key: &[u8]) -> Result<u64, StoreError> {
+        let sequence = key.try_into().map(u64::from_be_bytes);
+        sequence.map_err(|_| StoreError::damaged(self.db.path(), "a key is not a key"))
+    }
+
+    fn sealed(&self, sequence: u64) -> Result<Vec<u8>, StoreError> {
+        let sealed = self.db.get(&row_key(sequence))?;
+        sealed.ok_or_else(|| damaged_row(&self.db, sequence))
     }
 
     fn value(&self, sequence: u64) -> Result<Zeroizing<Vec<u8>>, StoreError> {

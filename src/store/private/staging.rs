@@ -10,6 +10,7 @@
 //!    └────────────────────┴──────────────────────────────────────────────┘
 //! ```
 
+use super::tally::Tally;
 use super::{BINDING, Changes, Index, PrivateStore, row_key};
 use crate::store::StoreError;
 use crate::store::codec::{Reader, Writer};
@@ -45,7 +46,7 @@ impl PrivateStore {
         let base = index.next;
         index.unsettled = true;
         let staged = self.stage(index, changes, base);
-        let Ok(next) = staged else {
+        let Ok((next, tally)) = staged else {
             // Nothing counts yet; if clearing away fails too, the next write tries again.
             index.unsettled = self.settle().is_err();
             return staged.map(drop);
@@ -55,36 +56,51 @@ impl PrivateStore {
             index.place(key, value.is_some().then_some(sequence));
             sequence += u64::from(value.is_some());
         }
-        index.next = next;
+        (index.next, index.tally) = (next, tally);
         // The changes count already; what is left is tidying.
         index.unsettled = self.settle().is_err();
         Ok(())
     }
 
-    /// Writes the new rows and makes them count; returns the sequence number after them.
-    fn stage(&self, index: &Index, changes: &Changes, base: u64) -> Result<u64, StoreError> {
-        self.set_stage(&Stage::Staging { base })?;
+    /// Writes the new rows and makes them count; returns the sequence number after them, and the
+    /// tally of what counts now.
+    fn stage(
+        &self,
+        index: &Index,
+        changes: &Changes,
+        base: u64,
+    ) -> Result<(u64, Tally), StoreError> {
+        let mut tally = index.tally;
+        self.set_stage(&Stage::Staging { base }, Some(tally))?;
         let (mut batch, mut old, mut next) = (Batch::new(), Vec::new(), base);
         for (key, value) in &changes.0 {
-            old.extend(index.rows.get(key.as_slice()));
+            if let Some(sequence) = index.rows.get(key.as_slice()) {
+                tally.toggle(*sequence, &self.sealed(*sequence)?);
+                old.push(*sequence);
+            }
             let Some(value) = value else {
                 continue;
             };
-            batch.insert(row_key(next), self.seal(next, key, value)?);
+            let sealed = self.seal(next, key, value)?;
+            tally.toggle(next, &sealed);
+            batch.insert(row_key(next), sealed);
             next += 1;
             if batch.len() >= ROWS || batch.bytes() >= BYTES {
                 self.db.write(std::mem::take(&mut batch))?;
             }
         }
         self.db.write(batch)?;
-        self.set_stage(&Stage::Clearing { old })?;
-        Ok(next)
+        tally.writes += 1;
+        self.set_stage(&Stage::Clearing { old }, Some(tally))?;
+        Ok((next, tally))
     }
 
-    /// Clears away what a large write left behind, finished or not.
-    pub(super) fn settle(&self) -> Result<(), StoreError> {
-        let rows: Box<dyn Iterator<Item = Result<Vec<u8>, StoreError>>> = match self.stage_now()? {
-            Stage::Settled => return Ok(()),
+    /// Clears away what a large write left behind, finished or not; returns the tally of what
+    /// counts, where there is one.
+    pub(super) fn settle(&self) -> Result<Option<Tally>, StoreError> {
+        let (stage, tally) = self.stage_now()?;
+        let rows: Box<dyn Iterator<Item = Result<Vec<u8>, StoreError>>> = match stage {
+            Stage::Settled => return Ok(tally),
             Stage::Staging { base } => {
                 let staged = self.db.range(&row_key(base), &row_key(u64::MAX));
                 Box::new(staged.map(|row| row.map(|(key, _)| key)))
@@ -99,22 +115,26 @@ impl PrivateStore {
             }
         }
         self.db.write(batch)?;
-        self.set_stage(&Stage::Settled)
+        self.set_stage(&Stage::Settled, tally)?;
+        Ok(tally)
     }
 
-    pub(super) fn set_stage(&self, stage: &Stage) -> Result<(), StoreError> {
+    pub(super) fn set_stage(&self, stage: &Stage, tally: Option<Tally>) -> Result<(), StoreError> {
         let mut batch = Batch::new();
-        batch.put(row_key(BINDING), self.seal(BINDING, &[], &encode(stage))?);
+        batch.put(row_key(BINDING), self.binding(stage, tally)?);
         self.db.write(batch)
     }
 
-    /// Refuses a key that is another database's.
-    pub(super) fn check_key(&self) -> Result<(), StoreError> {
-        self.stage_now().map(drop)
+    pub(super) fn binding(
+        &self,
+        stage: &Stage,
+        tally: Option<Tally>,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.seal(BINDING, &[], &encode(stage, tally))
     }
 
     /// Reads the binding row, which only the right key opens.
-    fn stage_now(&self) -> Result<Stage, StoreError> {
+    fn stage_now(&self) -> Result<(Stage, Option<Tally>), StoreError> {
         let path = self.db.path();
         let sealed = self.db.get(&row_key(BINDING))?;
         let sealed = sealed.ok_or_else(|| super::damaged_row(&self.db, BINDING))?;
@@ -135,20 +155,34 @@ fn bytes(changes: &Changes) -> usize {
         .sum()
 }
 
-fn encode(stage: &Stage) -> Vec<u8> {
+/// What is added to the number of a stage where a tally stands behind it.
+const TALLIED: u8 = 3;
+
+pub(super) fn encode(stage: &Stage, tally: Option<Tally>) -> Vec<u8> {
+    let number = match stage {
+        Stage::Settled => 0,
+        Stage::Staging { .. } => 1,
+        Stage::Clearing { .. } => 2,
+    };
+    let to = match tally {
+        None => Writer::default().u8(number),
+        Some(tally) => tally.encode(Writer::default().u8(number + TALLIED)),
+    };
     match stage {
-        Stage::Settled => Writer::default().u8(0).finish(),
-        Stage::Staging { base } => Writer::default().u8(1).u64(*base).finish(),
-        Stage::Clearing { old } => old
-            .iter()
-            .fold(Writer::default().u8(2), |to, n| to.u64(*n))
-            .finish(),
+        Stage::Settled => to.finish(),
+        Stage::Staging { base } => to.u64(*base).finish(),
+        Stage::Clearing { old } => old.iter().fold(to, |to, n| to.u64(*n)).finish(),
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<Stage> {
+pub(super) fn decode(bytes: &[u8]) -> Option<(Stage, Option<Tally>)> {
     let mut from = Reader::new(bytes);
-    match from.u8()? {
+    let number = from.u8()?;
+    let (number, tally) = match number.checked_sub(TALLIED) {
+        None => (number, None),
+        Some(number) => (number, Some(Tally::decode(&mut from)?)),
+    };
+    let stage = match number {
         0 => from.end(Stage::Settled),
         1 => {
             let base = from.u64()?;
@@ -162,7 +196,8 @@ fn decode(bytes: &[u8]) -> Option<Stage> {
             from.end(Stage::Clearing { old })
         }
         _ => None,
-    }
+    };
+    Some((stage?, tally))
 }
 
 #[cfg(test)]
@@ -172,11 +207,18 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_stage_is_read_as_it_was_written(base: u64, old: Vec<u64>, bytes: Vec<u8>) {
+            let mut tally = Tally::default();
+            tally.writes = base;
+            tally.toggle(base, &bytes);
             for stage in [Stage::Settled, Stage::Staging { base }, Stage::Clearing { old }] {
-                assert_eq!(decode(&encode(&stage)), Some(stage));
+                for tally in [None, Some(tally)] {
+                    let read = decode(&encode(&stage, tally)).expect("as written");
+                    assert_eq!(&read.0, &stage);
+                    assert_eq!(read.1, tally);
+                }
             }
-            if let Some(stage) = decode(&bytes) {
-                assert_eq!(encode(&stage), bytes);
+            if let Some((stage, tally)) = decode(&bytes) {
+                assert_eq!(encode(&stage, tally), bytes);
             }
         }
     }

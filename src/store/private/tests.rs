@@ -189,11 +189,11 @@ fn a_large_write_cut_short_anywhere_is_whole_or_absent() {
     // Values that lie in pieces: one that counts, and one among the rows that do not.
     let long = [7; 100_000];
     put(&store, RECORD + 1, b"long", &long);
-    let index_next = store.read().next;
+    let (index_next, tally) = (store.read().next, store.read().tally);
 
     // As a crash in the middle of writing would leave it: the rows are there and do not count.
     store
-        .set_stage(&Stage::Staging { base: index_next })
+        .set_stage(&Stage::Staging { base: index_next }, Some(tally))
         .unwrap();
     let mut batch = Batch::new();
     for n in index_next..index_next + 50 {
@@ -221,7 +221,7 @@ fn a_large_write_cut_short_anywhere_is_whole_or_absent() {
     );
     store.db.write(batch).unwrap();
     store
-        .set_stage(&Stage::Clearing { old: vec![old] })
+        .set_stage(&Stage::Clearing { old: vec![old] }, Some(tally))
         .unwrap();
     store.commit().unwrap();
     drop(store);
@@ -253,6 +253,101 @@ fn a_large_write_that_fails_half_way_leaves_what_was_there() {
     store.apply(import(2)).unwrap();
     drop(store);
     assert_eq!(open(&dir, &key).len(), 2_501);
+}
+
+/// What sled does when it loses a page, or the end of its file: each row is gone without a word.
+#[test]
+fn rows_that_were_acknowledged_and_are_gone_are_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = key();
+    let store = open(&dir, &key);
+    for name in ["a", "b", "c"] {
+        put(&store, RECORD, name.as_bytes(), name.as_bytes());
+    }
+    let older = store.sealed(BINDING).unwrap();
+    put(&store, RECORD, b"d", b"d");
+    drop(store);
+    let refused = |what: &str| {
+        let error = PrivateStore::open(dir.path(), &key, os_entropy).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Damaged { .. }),
+            "{what}: {error}"
+        );
+        let said = error.to_string();
+        assert!(
+            said.contains("acknowledged is gone") && said.contains("--rebuild"),
+            "{said}"
+        );
+    };
+    let db = || Durable::open(dir.path(), "").unwrap();
+    // The last row alone, as if its page were lost.
+    let last = db().get(&row_key(4)).unwrap().unwrap();
+    let mut batch = Batch::new();
+    batch.remove(row_key(4));
+    db().apply(batch).unwrap();
+    refused("a row");
+    // The whole last write, as if the file had lost its end.
+    let now = db().get(&row_key(BINDING)).unwrap().unwrap();
+    let mut batch = Batch::new();
+    batch.put(row_key(BINDING), older);
+    db().apply(batch).unwrap();
+    refused("a write");
+    // What can be read is saved, and says what it is.
+    let saved = tempfile::tempdir().unwrap();
+    let done = PrivateStore::salvage(dir.path(), saved.path(), &key, os_entropy).unwrap();
+    assert_eq!((done.rows, done.lost.len()), (4, 0));
+    assert_eq!(keys(&open(&saved, &key), RECORD, b""), [b"a", b"b", b"c"]);
+    // Put back as it was, it opens.
+    let mut batch = Batch::new();
+    batch.put(row_key(BINDING), now);
+    batch.put(row_key(4), last);
+    db().apply(batch).unwrap();
+    assert_eq!(keys(&open(&dir, &key), RECORD, b"").len(), 4);
+}
+
+/// The rows that a plain book clears away are none that were lost, and those that were are noticed.
+#[test]
+fn a_plain_book_misses_what_it_cleared_away_and_nothing_else() {
+    use crate::store::{Cost, Vault};
+    let dir = tempfile::tempdir().unwrap();
+    let (mut vault, key) = Vault::create(b"real", Cost::LEAST, os_entropy).unwrap();
+    vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
+    let plain = vault.unlock(b"plain").unwrap();
+    let store = open(&dir, &key);
+    for n in 0..4_u8 {
+        put(&store, RECORD, &[n], b"counts");
+        put(&store, PERSONS[0], &[n], b"leads to a person");
+    }
+    drop(store);
+    let db = || Durable::open(dir.path(), "").unwrap();
+    // One of either kind is gone.
+    for sequence in [7, 8] {
+        let lost = db().get(&row_key(sequence)).unwrap().unwrap();
+        let mut batch = Batch::new();
+        batch.remove(row_key(sequence));
+        db().apply(batch).unwrap();
+        let error = PrivateStore::open(dir.path(), &plain, os_entropy).unwrap_err();
+        assert!(
+            error.to_string().contains("acknowledged is gone"),
+            "{error}"
+        );
+        let mut batch = Batch::new();
+        batch.insert(row_key(sequence), lost);
+        db().apply(batch).unwrap();
+    }
+    for _ in 0..2 {
+        let store = open(&dir, &plain);
+        assert_eq!(keys(&store, RECORD, b"").len(), 4);
+        assert_eq!(keys(&store, PERSONS[0], b"").len(), 0);
+    }
+    // What comes later is counted as before.
+    put(
+        &open(&dir, &plain),
+        PERSONS[0],
+        b"new",
+        b"leads to somebody new",
+    );
+    assert_eq!(open(&dir, &plain).len(), 5);
 }
 
 proptest::proptest! {

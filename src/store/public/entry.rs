@@ -259,7 +259,7 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
     Ok(row.finish())
 }
 
-fn decode(mut row: Vec<u8>) -> Option<Entry> {
+pub(super) fn decode(mut row: Vec<u8>) -> Option<Entry> {
     let mut from = Reader::new(&row);
     let state = from.u8()?;
     let leaf = from.bytes()?.to_vec();

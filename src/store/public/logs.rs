@@ -232,6 +232,38 @@ impl PublicStore {
         Ok(true)
     }
 
+    /// Takes a log back to its first `size` leaves, of which this is the frontier, so that the rest
+    /// is fetched again. What was signed beyond them is remembered as still to come.
+    ///
+    /// # Errors
+    /// When there is no such log, it is frozen, or the disk refuses.
+    pub fn cut(&self, origin: &str, size: u64, frontier: Vec<u8>) -> Result<(), StoreError> {
+        let mut next = self.lock();
+        let mut log = self.stored(origin)?.ok_or_else(|| no_log(origin))?;
+        refuse_frozen(&log.state)?;
+        let (number, before) = (log.number, log.state.size);
+        log.state.size = size.min(before);
+        log.state.frontier = frontier;
+        if let Some(head) = log.state.head.take_if(|head| head.size > size) {
+            let reached = log.state.pending.as_ref().map_or(0, |pending| pending.size);
+            if head.size > reached {
+                log.state.pending = Some(head);
+            }
+            // Its arrival stays until the next head's: the newest arrival never goes back.
+        }
+        self.put_log(&mut next, log, Batch::new(), &[])?;
+        // From here on they do not count; what a crash leaves of them is overwritten.
+        let mut batch = Batch::new();
+        for index in size..before {
+            batch.remove(keys::leaf(Space::Leaf, number, index));
+            batch.remove(keys::leaf(Space::Missing, number, index));
+            if batch.len() >= 1_000 {
+                self.db.write(std::mem::take(&mut batch))?;
+            }
+        }
+        self.db.write(batch)
+    }
+
     /// Returns the evidence a log was frozen with, or `None` where it is not frozen.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 //! - logs (`logs.rs`, `entry.rs`): leaves with their payloads, hash tiles, heads, frozen logs;
 //! - arrivals (`arrivals.rs`): every change has a number, so that a peer can ask for what came
 //!   after the last one it knows; the cost follows what is new, not how many logs there are.
-//! - here: charters, cursors, small settings.
+//! - here: charters, cursors, small settings;
+//! - `reached.rs`: how far it had come, so that a database that fell back is noticed;
+//! - `export.rs`: all of it as what it means, for a backup.
 //!
 //! Writing calls are visible at once and safe only after [`PublicStore::commit`]: apply as many
 //! as belong together, commit once, then acknowledge. Arrivals are shown to peers only once they
@@ -13,8 +15,10 @@
 
 mod arrivals;
 mod entry;
+pub(super) mod export;
 mod keys;
 mod logs;
+mod reached;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,8 +34,10 @@ pub use arrivals::{Arrival, Change};
 pub use entry::{Entries, Entry, Payload, SaltedPayload};
 use keys::Space;
 pub use logs::{Append, Head, LogState, MAX_TILE, Missing, Tile};
+use reached::Reached;
 
-const RESCUE: &str = "move it away and start again: the node makes a new one and fetches all it holds from its peers";
+const RESCUE: &str =
+    "run `counterfoil doctor --rebuild public`: what cannot be read is fetched from peers";
 
 /// Longest name of a log, a peer or a setting.
 const MAX_NAME: usize = 255;
@@ -52,6 +58,7 @@ pub struct PublicStore {
     next: Mutex<Next>,
     /// The newest arrival that is known to be on the disk.
     durable_arrival: AtomicU64,
+    reached: Reached,
 }
 
 /// Numbers to be given next.
@@ -96,6 +103,10 @@ impl PublicStore {
                 .ok_or_else(|| StoreError::damaged(db.path(), "a log number is out of range"))?,
         };
         let last_arrival = last_arrival.unwrap_or(0);
+        let reached = Reached::of(db.path(), last_arrival)?;
+        if reached.has_lost() {
+            tracing::error!(path = %db.path().display(), "public plane lost the newest of what it held");
+        }
         let store = Self {
             next: Mutex::new(Next {
                 arrival: first_arrival(&db, last_arrival)?,
@@ -104,6 +115,7 @@ impl PublicStore {
             }),
             db,
             durable_arrival: AtomicU64::new(last_arrival),
+            reached,
         };
         if store.meta_get(STORE_ID)?.is_none() {
             store.renew_store_id(entropy)?;
@@ -120,12 +132,34 @@ impl PublicStore {
         let reached = self.lock().last_arrival;
         self.db.commit()?;
         self.durable_arrival.fetch_max(reached, Ordering::SeqCst);
-        Ok(())
+        self.reached.say(reached)
+    }
+
+    /// Returns whether the database ends before what was acknowledged when it was last open, as
+    /// damage can make it. It goes on saying so until [`PublicStore::go_on`].
+    pub fn has_lost(&self) -> bool {
+        self.reached.has_lost()
+    }
+
+    /// Goes on from what is held, once it is noted elsewhere, durably, that something was lost.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn go_on(&self) -> Result<(), StoreError> {
+        self.reached.go_on_from(self.last_arrival())
     }
 
     /// Returns why no write is taken any more, if that is so.
     pub fn poisoned(&self) -> Option<&str> {
         self.db.poisoned()
+    }
+
+    /// Refuses what the disk has no room for, while refusing is still harmless.
+    ///
+    /// # Errors
+    /// When writing this many bytes would leave less than the reserve.
+    pub fn check_space(&self, bytes: u64) -> Result<(), StoreError> {
+        self.db.check_space(bytes)
     }
 
     /// Returns whether a file may still hold erased payloads until the store is opened again.
@@ -205,6 +239,19 @@ impl PublicStore {
             .raw(cursor.store_id.as_bytes())
             .u64(cursor.arrival);
         self.put(keys::named(Space::Cursor, peer), row.finish())
+    }
+
+    /// Forgets how far peers were followed, so that each is read from its start again.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn forget_cursors(&self) -> Result<(), StoreError> {
+        let _one_writer = self.lock();
+        let mut batch = Batch::new();
+        for row in self.db.prefix(&[Space::Cursor as u8]) {
+            batch.remove(row?.0);
+        }
+        self.db.write(batch)
     }
 
     /// Stores a version of the charter; returns whether that changed anything. The same version

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod backup;
 mod carpentries;
 mod changed;
 mod contract;
@@ -9,11 +10,14 @@ mod coordinator;
 mod cores;
 mod counts;
 mod crowd;
+mod damage;
 mod demo;
 mod everything;
+mod faults;
 mod files;
 mod floods;
 mod forget;
+mod formats;
 mod holds;
 mod kills;
 mod lists;

@@ -153,6 +153,29 @@ impl Node {
         self.start(command);
     }
 
+    /// Starts serving, with the private plane open, as the child of another program.
+    pub(crate) fn serve_under(&mut self, program: &[&str]) {
+        let plain = self.command(&["serve"]);
+        let mut command = Command::new(program[0]);
+        command
+            .args(&program[1..])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .env_clear();
+        for (name, value) in plain.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        self.start(command);
+    }
+
     /// Starts serving by a command of one's own.
     pub(crate) fn start(&mut self, mut command: Command) {
         assert!(self.serving.is_none(), "{} serves already", self.id);
