@@ -5,7 +5,7 @@ use crate::store::scrub::{self, Finding, Scrubbed};
 use crate::wire::{self, Check};
 
 /// Free space below which somebody should look.
-const LITTLE_SPACE: u64 = 128 << 20;
+const LITTLE_SPACE: u64 = 256 << 20;
 
 /// What is to be done about a problem of `health`, and whether it stops the node.
 const REMEDIES: &[(&str, &str, &str)] = &[
@@ -213,7 +213,7 @@ impl Office {
             // Whoever watches a running node says so already.
             && !self.troubles.all().iter().any(|said| said.code == "disk_low")
         {
-            let message = "less than 128 MiB are left on the disk".to_owned();
+            let message = "less than 256 MiB are left on the disk".to_owned();
             problem("disk_low", message, false);
         }
     }

@@ -122,8 +122,8 @@ impl Office {
         Ok(())
     }
 
-    /// Refuses to unlock where that would have the node killed.
-    fn check_memory(&self) -> Result<(), Status> {
+    /// Refuses to unlock, or to seal under a passphrase, where that would have the node killed.
+    pub(super) fn check_memory(&self) -> Result<(), Status> {
         if self.memory.has_room_for(UNLOCKING) {
             return Ok(());
         }

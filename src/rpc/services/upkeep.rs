@@ -129,6 +129,7 @@ impl Office {
                 "name recipients with --to, or give the passphrase",
             ));
         }
+        self.check_memory()?;
         // A relay has no passphrase to compare with.
         self.private
             .check(passphrase.as_bytes())
