@@ -135,8 +135,11 @@ mod tests {
         let file = "sync_interval = '90s'\nmax_memory = '1GB'\nadvertise = 'https://a:1'\n\
                     max_connections = 9\nlog_level = 'warn'\nlog_format = 'json'\n\
                     metrics = '127.0.0.1:9'\ndrain = '1h'\n[notify]\ncommand = '/bin/tell'\n\
-                    [retention]\ndays = 30\ntraining = 'off'\njoint_project = 7\n";
-        let written = Written::parse_file("f".as_ref(), file).expect("good");
+                    [retention]\ndays = 30\ntraining = 'off'\njoint_project = 7\n\
+                    [backup]\ndir = '/b'\nevery = '3h'\nkeep = 3\n[scrub]\nevery = '8h'\n";
+        let (_, recipient) = crate::store::backup::make_identity();
+        let file = file.replace("keep = 3", &format!("keep = 3\nto = '{recipient}'"));
+        let written = Written::parse_file("f".as_ref(), &file).expect("good");
         let config = written.check().expect("good");
         let mut again = Written::default();
         for shown in Shown::list(&written, &config) {

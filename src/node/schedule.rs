@@ -27,7 +27,8 @@ const SCRUBBED: &str = "scrubbed";
 /// and once the node is unlocked if the last one had no records.
 pub(super) async fn back_up_until(node: Arc<Node>, stopped: impl Future<Output = ()>) {
     let Some(plan) = node.config.backup.clone() else {
-        return;
+        // Whichever part of a node ends first stops the rest.
+        return stopped.await;
     };
     let mut stopped = std::pin::pin!(stopped);
     let mut news = node.peers.node().news();

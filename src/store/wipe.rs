@@ -304,6 +304,7 @@ mod tests {
             "public",
             "public.damaged-1",
             "vault.toml",
+            "watch",
             "witness.key",
         ];
         assert_eq!(names(dir.path()), left);
