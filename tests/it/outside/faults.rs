@@ -58,7 +58,7 @@ fn a_failed_sync_is_never_tried_again_and_nothing_acknowledged_is_lost() {
         &[
             "strace",
             "-e",
-            "inject=fdatasync:error=EIO:when=100000",
+            "inject=fdatasync:error=EIO:when=60000",
             "true",
         ],
         "failing syncs",
