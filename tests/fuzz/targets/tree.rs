@@ -17,7 +17,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         .map(|hash| Hash(hash.try_into().expect("32 bytes")));
     let hashes: Vec<Hash> = hashes.collect();
     if let [one, other, path @ ..] = hashes.as_slice() {
-        let _ = verify_inclusion(*one, number(0), number(8), path, *other);
+        let _ = verify_inclusion(number(0), number(8), *one, path, *other);
         let _ = verify_consistency(number(0), number(8), *one, *other, path);
     }
 });
