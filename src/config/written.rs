@@ -736,6 +736,26 @@ mod tests {
         assert_eq!(error.place, Place::File(dir.path().join("p")));
     }
 
+    /// Reads one value from the environment: what is refused is named, in one line.
+    fn check_alone(key: &str, value: &str) {
+        let name = variable_of(key);
+        let written = Written::from_env([(name.clone().into(), value.into())]).expect("UTF-8");
+        if let Err(error) = written.check() {
+            let text = error.to_string();
+            let said = key.replace('_', " ");
+            assert!(text.contains(&name) || key.ends_with("_file"), "{text}");
+            assert!(text.contains(key) || text.contains(&said), "{text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_letter_nobody_writes_is_refused_with_its_key() {
+        for setting in SETTINGS {
+            check_alone(setting.key, "\u{1ee00}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_with_its_place(text in "[ -~\n]{0,200}") {
@@ -746,16 +766,7 @@ mod tests {
 
         #[test]
         fn any_value_is_read_or_refused_with_its_key(at in 0..SETTINGS.len(), value in "\\PC{0,80}") {
-            let key = SETTINGS[at].key;
-            let name = variable_of(key);
-            let written = Written::from_env([(name.clone().into(), value.into())]).expect("UTF-8");
-            if let Err(error) = written.check() {
-                let text = error.to_string();
-                let said = key.replace('_', " ");
-                prop_assert!(text.contains(&name) || key.ends_with("_file"), "{}", text);
-                prop_assert!(text.contains(key) || text.contains(&said), "{}", text);
-                prop_assert!(!text.contains('\n'));
-            }
+            check_alone(SETTINGS[at].key, &value);
         }
 
         #[test]
