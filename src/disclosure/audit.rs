@@ -10,7 +10,7 @@ use std::cell::Cell;
 use super::moves::{Moves, Step};
 use super::pool::{Need, Pool, Side, moved};
 use super::settle::settled;
-use super::solver::{Failure, Limits, Line, Program, Solved, Solver};
+use super::solver::{Failure, Limits, Line, Program, Solved, Solver, Whole};
 use super::{Functional, Model, Trouble, Witnesses, World};
 
 /// What is found of a functional.
@@ -249,7 +249,7 @@ impl<'a> Search<'a> {
         for (column, times) in terms {
             moves.program.columns[column].cost = sign * times;
         }
-        for whole in [None, Some(0.0)] {
+        for whole in [None, Some(Whole::BEST)] {
             moves.program.whole = whole;
             let solved = self.solve(&moves.program)?;
             if !solved.is_best() {
@@ -291,7 +291,7 @@ impl<'a> Search<'a> {
             lower: (need.side == Side::High).then_some(by),
             upper: (need.side == Side::Low).then_some(by),
         });
-        program.whole = Some(ANY);
+        program.whole = Some(Whole::ANY);
         let found = self.solve(&program).ok()?.values();
         let (step, is_whole) = moves.step(&found, 1.0).ok()?;
         let table = moved(pool.truth(), &step);
@@ -313,23 +313,14 @@ impl<'a> Search<'a> {
         }
         let (moves, _) = base.as_ref().map_err(Clone::clone)?;
         let line = line_of(moves, pool, need).ok_or(Failure::Infeasible)?;
-        let nearest = Search {
-            solver: self.solver,
-            limits: Limits {
-                per_solve: self.limits.per_solve / SOONER,
-                ..self.limits
-            },
-            allowed: self.allowed.clone(),
-        };
-        let found = nearest.whole_table(model, moves, line, pool, need, ANY);
-        self.allowed.set(nearest.allowed.get());
-        if found != Err(Trouble::Timeout.into()) {
-            return found;
+        let nearest = self.whole_table(model, moves, line, pool, need, SOON);
+        if nearest != Err(Trouble::Timeout.into()) {
+            return nearest;
         }
         // Now and then the nearest takes for ever where any is found at once.
         let moves = Moves::at_no_cost(model, pool.truth(), pool.known(need.run))?;
         let line = line_of(&moves, pool, need).ok_or(Failure::Infeasible)?;
-        self.whole_table(model, &moves, line, pool, need, ANY)
+        self.whole_table(model, &moves, line, pool, need, Whole::ANY)
     }
 
     /// Looks for a table at a corner of the program, or near by. None is no answer.
@@ -362,11 +353,11 @@ impl<'a> Search<'a> {
         line: Line,
         pool: &Pool,
         need: Need,
-        gap: f64,
+        whole: Whole,
     ) -> Result<Step, Failure> {
         let mut program = moves.program.clone();
         program.lines.push(line);
-        program.whole = Some(gap);
+        program.whole = Some(whole);
         let values = self.solve(&program)?.values();
         let step = whole_step(model, moves, &values, pool, need)?;
         step.ok_or_else(|| Trouble::WrongTable.into())
@@ -376,14 +367,15 @@ impl<'a> Search<'a> {
 /// Solves that cost little enough to be allowed anyway.
 const FEW: usize = 4000;
 
-/// What is nearest is looked for no longer than this part of the time a solve may take.
-const SOONER: u32 = 20;
+/// What is nearest is mostly found within few branches, or not at all.
+const SOON: Whole = Whole {
+    branches: Some(BRANCHES),
+    ..Whole::ANY
+};
+const BRANCHES: u64 = 100;
 
 /// How far from a whole number the best of a program may be and count as it.
 const WHOLE: f64 = 1e-6;
-
-/// Any whole answer will do.
-pub(super) const ANY: f64 = 1e9;
 
 /// Returns what a need asks of a program, or `None` if the form cannot differ at all.
 pub(super) fn line_of(moves: &Moves, pool: &Pool, need: Need) -> Option<Line> {

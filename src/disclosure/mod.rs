@@ -40,7 +40,7 @@ pub use form::Form;
 pub use magnitude::{MagnitudeRules, is_sensitive, protection};
 pub use model::{Functional, Model, Row};
 pub use pool::Witnesses;
-pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble};
+pub use solver::{Column, Failure, Limits, Line, Microlp, Program, Solved, Solver, Trouble, Whole};
 pub use suppress::{Choice, Chosen, Relaxed, Unproven, choose, model_of};
 pub use verify::{Certificate, Flaw, verify};
 pub use world::{Given, Proof, World};

@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use super::audit::ANY;
-use super::solver::{Line, Program, Solver};
+use super::solver::{Line, Program, Solver, Whole};
 
 /// How near to a whole number a value counts as it. What is found is checked all the same.
 const NEAR: f64 = 1e-5;
@@ -68,7 +67,7 @@ fn part_of(program: &Program, line: &Line, values: &[f64], free: &[bool]) -> (Pr
     let part = Program {
         lines: lines.collect(),
         columns: columns.iter().map(|at| program.columns[*at]).collect(),
-        whole: Some(ANY),
+        whole: Some(Whole::ANY),
     };
     (part, columns)
 }

@@ -35,9 +35,32 @@ pub struct Program {
     pub columns: Vec<Column>,
     /// What binds them.
     pub lines: Vec<Line>,
-    /// Whether all columns must be whole, and then how far from the cheapest, relatively, the
-    /// answer may be.
-    pub whole: Option<f64>,
+    /// Whether all columns must be whole, and then how.
+    pub whole: Option<Whole>,
+}
+
+/// How whole numbers are looked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Whole {
+    /// How far from the cheapest, relatively, the answer may be.
+    pub gap: f64,
+    /// After how many branches it is given up, as if time had run out; on every machine the same.
+    pub branches: Option<u64>,
+}
+
+impl Whole {
+    /// The cheapest.
+    pub const BEST: Self = Self::within(0.0);
+    /// Any will do.
+    pub const ANY: Self = Self::within(1e9);
+
+    /// One so near to the cheapest.
+    pub const fn within(gap: f64) -> Self {
+        Self {
+            gap,
+            branches: None,
+        }
+    }
 }
 
 /// An unknown of a program.
@@ -157,7 +180,10 @@ impl Solver for Microlp {
         }
         let mut options = SolveOptions::default();
         options.time_limit = Some(limit);
-        options.mip_gap = program.whole.unwrap_or(0.0);
+        if let Some(whole) = program.whole {
+            options.mip_gap = whole.gap;
+            options.node_limit = whole.branches;
+        }
         let solution = solution(problem.solve_with(options))?;
         Ok(Box::new(MicrolpSolved {
             solution,
@@ -273,7 +299,7 @@ mod tests {
         let limit = Duration::from_secs(5);
         let solve = |program: &Program| Microlp.solve(program, limit).expect("it can be solved");
         assert!((solve(&program).values().iter().sum::<f64>() - 3.5).abs() < 1e-6);
-        program.whole = Some(0.0);
+        program.whole = Some(Whole::BEST);
         assert!((solve(&program).values().iter().sum::<f64>() - 3.0).abs() < 1e-6);
     }
 }

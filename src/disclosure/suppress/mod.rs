@@ -28,7 +28,7 @@ use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
 use super::pool::{Need, Pool, Side, change, moved};
 use super::row_bounds::RowBounds;
-use super::solver::{Failure, Limits, Solver, Trouble};
+use super::solver::{Failure, Limits, Solver, Trouble, Whole};
 use super::world::{Proof, World};
 use super::{Form, Model, Row};
 
@@ -595,7 +595,7 @@ impl<'a> Plan<'a> {
 const PARTS: usize = 25;
 
 /// How far from the cheapest what is hidden may be where it takes whole numbers to find it.
-const NEARLY: f64 = 0.05;
+const NEARLY: Whole = Whole::within(0.05);
 
 /// Returns a small number nobody without the key can foresee, below 1/1000.
 fn tie(key: &[u8; 32], choice: usize) -> f64 {
