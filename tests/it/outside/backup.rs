@@ -5,20 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::world::node::{bare, ok, program, read, refusal};
+use crate::world::node::{A_TRAINING, bare, ok, program, read, refusal};
 use crate::world::{Node, World, wait_for};
 
 fn add(node: &Node, start: &str) {
     let start = format!("start={start}");
-    let add = [
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-    ];
-    node.ok(&[&add[..], &["country=online", "attended=14", &start]].concat());
+    node.ok(&[&A_TRAINING[..], &["country=online", "attended=14", &start]].concat());
 }
 
 fn publish(node: &Node, start: &str, period: &str) {

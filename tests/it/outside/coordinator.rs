@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::world::node::A_TRAINING;
 use crate::world::{Node, World};
 
 #[test]
@@ -91,14 +92,7 @@ fn python() -> Option<String> {
 fn trainings(node: &Node, people: [u32; 3]) {
     for (year, people) in (2018..).zip(people) {
         let (start, attended) = (format!("start={year}-03-01"), format!("attended={people}"));
-        let mut add = vec![
-            "record",
-            "add",
-            "--kind",
-            "training",
-            "--set",
-            "title=A day",
-        ];
+        let mut add = A_TRAINING.to_vec();
         add.extend(["--set", &start]);
         node.ok(&add);
         add.extend(["--set", &attended]);

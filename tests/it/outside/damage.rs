@@ -9,6 +9,7 @@ use counterfoil::identity::VerifierKey;
 use counterfoil::log::{Hash, MemoryTree, Origin, TlogProof, leaf_hash};
 use serde_json::Value;
 
+use crate::world::node::A_TRAINING;
 use crate::world::{Node, World};
 
 /// `SplitMix64`, as in the kill tests.
@@ -72,15 +73,7 @@ const ASKED: [&[&str]; 5] = [
 
 fn add(node: &Node, start: &str) -> (i32, Value) {
     let start = format!("start={start}");
-    node.run(&[
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-        &start,
-    ])
+    node.run(&[&A_TRAINING[..], &[&start]].concat())
 }
 
 /// A node with two releases of its own and one of another member's, not running.

@@ -440,11 +440,6 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
             met(node)
         );
         assert!(most < limit, "{attack:?} took {most} bytes of {limit}");
-        assert!(
-            p99(&took) < 2_000.0,
-            "{attack:?}: others waited {} ms",
-            p99(&took)
-        );
         // The next one is to meet its own limit, and not what this one still holds.
         for attacker in attackers {
             crowd.block_on(attacker).expect("it attacked");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::damage::files;
 use crate::world::World;
-use crate::world::node::bare;
+use crate::world::node::{A_TRAINING, bare};
 
 /// Every format there ever was.
 const FORMATS: &[u32] = &[1];
@@ -50,15 +50,7 @@ fn make() {
     let [mut inpud, anpud] = world.pair(&["--size", "small"]);
     for (start, period) in [("2018-02-03", "2018Q1"), ("2018-05-03", "2018Q2")] {
         let start = format!("start={start}");
-        let add = [
-            "record",
-            "add",
-            "--kind",
-            "training",
-            "--set",
-            "title=A day",
-        ];
-        inpud.ok(&[&add[..], &["country=online", "attended=14", &start]].concat());
+        inpud.ok(&[&A_TRAINING[..], &["country=online", "attended=14", &start]].concat());
         inpud.publish(period, "training");
     }
     inpud.knows(&anpud);

@@ -12,7 +12,7 @@ use counterfoil::log::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{Node, World};
+use crate::world::{Node, World, number};
 
 /// Rows of one import: more than one batch of the store.
 const ROWS: usize = 1_500;
@@ -40,13 +40,6 @@ fn nothing_acknowledged_is_lost_and_no_log_forks() {
         kills < 40 || (cut_short > 0 && acknowledged > 0),
         "every kill came too early or too late: {cut_short} cut short, {acknowledged} not"
     );
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    match std::env::var(variable) {
-        Ok(text) => text.parse().expect("a number"),
-        Err(_) => default,
-    }
 }
 
 const fn import(file: &str) -> [&str; 5] {

@@ -8,8 +8,8 @@ use counterfoil::charter::Card;
 use counterfoil::identity::{GovernorKey, canon};
 use serde_json::{Value, json};
 
-use crate::world::node::{read, refusal};
-use crate::world::{Node, World};
+use crate::world::node::{A_TRAINING, read, refusal};
+use crate::world::{Node, World, number};
 
 fn words(listed: &Value) -> Vec<&str> {
     let passphrases = listed["passphrases"].as_array().expect("a list").iter();
@@ -108,15 +108,7 @@ fn the_recovery_sheet_opens_a_lost_book() {
         Some(GovernorKey::from_seed(&seed).public_key())
     });
     assert_eq!(keys.next(), card.member().recovery_key);
-    node.ok(&[
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-        "start=2018-02-01",
-    ]);
+    node.ok(&[&A_TRAINING[..], &["start=2018-02-01"]].concat());
 
     // Forgotten: the node is reachable all the same, and the sheet opens it.
     let forgotten = world.secret("forgotten", "something else\n");
@@ -180,12 +172,11 @@ fn slips(world: &World, node: &Node, sheet: &str) {
 }
 
 /// Kills of a normal run.
-const KILLS: u32 = 4;
+const KILLS: u64 = 4;
 
 #[test]
 fn a_change_cut_short_leaves_the_old_passphrase_or_the_new_one() {
-    let kills =
-        std::env::var("COUNTERFOIL_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let kills = number("COUNTERFOIL_KILLS", KILLS);
     let world = World::new();
     let node = world.member("inpud", &["--size", "small"]);
     let files = ["one", "two"].map(|name| world.secret(name, &format!("the words {name}\n")));
@@ -210,7 +201,7 @@ fn a_change_cut_short_leaves_the_old_passphrase_or_the_new_one() {
         let next = &files[usize::from(current == files[0])];
         let mut child = change(&current, next).spawn().expect("it starts");
         // From the middle to just past the end: before that, nothing was done.
-        let moment = usual.mul_f64(0.5 + 0.6 * f64::from(kill) / f64::from(kills));
+        let moment = usual.mul_f64(0.5 + 0.6 * kill as f64 / kills as f64);
         std::thread::sleep(moment);
         let ended = child.try_wait().expect("a process");
         let _gone = child.kill();

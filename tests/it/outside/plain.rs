@@ -8,9 +8,9 @@ use std::time::Instant;
 use counterfoil::store::{NodeDir, os_entropy};
 use serde_json::{Value, json};
 
-use crate::world::node::{read, refusal};
+use crate::world::node::{A_TRAINING, read, refusal};
 use crate::world::table::csv;
-use crate::world::{Node, World, copy};
+use crate::world::{Node, World, copy, number};
 
 /// A book with persons in it, published; returns the ids of a training and a letter.
 fn book(world: &World, node: &Node) -> [String; 2] {
@@ -192,23 +192,14 @@ fn what_was_lost_stays_lost(world: &World, node: &Node, before: &Path, training:
 }
 
 /// Kills of a normal run.
-const KILLS: u32 = 5;
+const KILLS: u64 = 5;
 
 #[test]
 fn cut_short_it_goes_on_where_it_was() {
-    let kills =
-        std::env::var("COUNTERFOIL_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let kills = number("COUNTERFOIL_KILLS", KILLS);
     let world = World::new();
     let node = world.member("inpud", &["--size", "small"]);
-    let add = [
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-    ];
-    let added = node.ok(&[&add[..], &["start=2018-02-01"]].concat());
+    let added = node.ok(&[&A_TRAINING[..], &["start=2018-02-01"]].concat());
     let id = added["id"].as_str().expect("an id");
     let sheet = world.write("people.csv", "person\nMai\nAna\n");
     let import = [
@@ -228,7 +219,7 @@ fn cut_short_it_goes_on_where_it_was() {
         let mut command = node.command(&show);
         command.env("COUNTERFOIL_PASSPHRASE_FILE", &plain);
         let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(usual.mul_f64(0.3 + 0.8 * f64::from(kill) / f64::from(kills)));
+        std::thread::sleep(usual.mul_f64(0.3 + 0.8 * kill as f64 / kills as f64));
         let _gone = child.kill();
         child.wait().expect("a process");
         // Before the others are destroyed the book is whole; after that it is the plain one.

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::world::node::A_TRAINING;
 use crate::world::{Node, World, copy};
 
 #[test]
@@ -10,15 +11,7 @@ fn an_older_copy_of_a_directory_forks_no_log() {
     let world = World::new();
     let [mut inpud, anpud] = world.pair(&["--size", "small"]);
     inpud.knows(&anpud);
-    let add = [
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-    ];
-    inpud.ok(&[&add[..], &["--set", "start=2018-02-03"]].concat());
+    inpud.ok(&[&A_TRAINING[..], &["--set", "start=2018-02-03"]].concat());
     inpud.publish("2018Q1", "training");
     assert!(inpud.terminate().success());
     let older = world.path("older");

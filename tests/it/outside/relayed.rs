@@ -3,21 +3,14 @@
 
 use serde_json::{Value, json};
 
-use crate::world::node::bare;
+use crate::world::node::{A_TRAINING, bare};
 use crate::world::table::only;
 use crate::world::{Node, World};
 
 /// One training with a head count, published for its quarter.
 fn trains(node: &Node, start: &str, attended: u32) {
     let (start_field, attended) = (format!("start={start}"), format!("attended={attended}"));
-    let mut command = vec![
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-    ];
+    let mut command = A_TRAINING.to_vec();
     command.extend(["--set", &start_field, "--set", &attended]);
     node.ok(&command);
     let month: u32 = start[5..7].parse().expect("a month");

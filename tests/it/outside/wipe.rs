@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::world::node::{bare, refusal};
-use crate::world::{Node, World, copy};
+use crate::world::node::{A_TRAINING, bare, refusal};
+use crate::world::{Node, World, copy, number};
 
 fn strings<'v>(answer: &'v Value, name: &str) -> Vec<&'v str> {
     let list = answer[name].as_array().expect("a list").iter();
@@ -40,15 +40,7 @@ fn is_without_keys(dir: &Path) {
 
 fn with_a_record(world: &World, id: &str) -> Node {
     let node = world.member(id, &["--size", "small"]);
-    let add = [
-        "record",
-        "add",
-        "--kind",
-        "training",
-        "--set",
-        "title=A day",
-    ];
-    node.ok(&[&add[..], &["start=2018-02-01"]].concat());
+    node.ok(&[&A_TRAINING[..], &["start=2018-02-01"]].concat());
     node
 }
 
@@ -171,12 +163,11 @@ fn a_running_node_goes_down_locked_or_not() {
 }
 
 /// Kills of a normal run.
-const KILLS: u32 = 6;
+const KILLS: u64 = 6;
 
 #[test]
 fn a_wipe_cut_short_is_all_or_nothing_to_whoever_comes_next() {
-    let kills =
-        std::env::var("COUNTERFOIL_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let kills = number("COUNTERFOIL_KILLS", KILLS);
     let world = World::new();
     let node = with_a_record(&world, "inpud");
     let kept = world.path("kept");
@@ -190,7 +181,7 @@ fn a_wipe_cut_short_is_all_or_nothing_to_whoever_comes_next() {
         copy(&kept, &node.dir);
         let mut command = node.command(&["wipe", "--yes"]);
         let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(usual.mul_f64(1.2 * f64::from(kill) / f64::from(kills)));
+        std::thread::sleep(usual.mul_f64(1.2 * kill as f64 / kills as f64));
         let _gone = child.kill();
         child.wait().expect("a process");
         let (code, listed) = node.run(&["record", "list"]);

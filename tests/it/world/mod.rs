@@ -143,6 +143,14 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 /// The longest anything here may take; far beyond what it does take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Returns the number that a variable of the environment says, if it does.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
 /// Waits until `condition` gives something.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -10,6 +10,16 @@ use serde_json::Value;
 
 use super::wait_for;
 
+/// Adds a training; what it has beside its title follows.
+pub(crate) const A_TRAINING: [&str; 6] = [
+    "record",
+    "add",
+    "--kind",
+    "training",
+    "--set",
+    "title=A day",
+];
+
 /// A node in its own directory. What it says on standard error, at every level, is kept.
 #[derive(Debug)]
 pub(crate) struct Node {
