@@ -45,6 +45,8 @@ pub mod private;
 pub mod public;
 pub mod recovery;
 pub mod replica;
+#[cfg(test)]
+mod samples;
 pub mod scrub;
 pub mod sealed;
 pub mod vault;

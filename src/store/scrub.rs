@@ -417,25 +417,10 @@ fn salvage_log(from: &PublicStore, to: &PublicStore, log: &LogState) -> Result<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Cursor, Entry, Head, SaltedPayload, os_entropy};
+    use crate::store::samples::entry;
+    use crate::store::{Cursor, Head, os_entropy};
 
     const ORIGIN: &str = "joint/anpud";
-
-    fn entry(index: u64) -> Entry {
-        let salted = SaltedPayload {
-            salt: [index as u8; 32],
-            payload: vec![index as u8; 1_024],
-        };
-        let commit = commitment(&salted.salt, &salted.payload);
-        let text = format!(
-            "counterfoil/leaf/v1\nsummary training/2018Q1 {}\ndate 2018-04-12\nreplaces -\naudience *\ncommit {commit}\n",
-            index + 1
-        );
-        Entry {
-            leaf: text.into_bytes(),
-            payload: Payload::Here(salted),
-        }
-    }
 
     fn append(store: &PublicStore, indexes: std::ops::Range<u64>) -> Hash {
         let mut growth = Replica::new(store, ORIGIN).grow().unwrap();

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::identity::LogKey;
-use crate::log::{Leaf, VerifiedCheckpoint, commitment};
+use crate::log::VerifiedCheckpoint;
 use crate::model::MemberId;
+use crate::store::samples::entry;
 use crate::store::{
-    Changes, Cost, DataKey, Entry, Head, NodeDir, Payload, PrivateStore, PublicStore, Replica,
-    SaltedPayload, os_entropy,
+    Changes, Cost, DataKey, Head, NodeDir, PrivateStore, PublicStore, Replica, os_entropy,
 };
 
 const ORIGIN: &str = "joint/inpud";
@@ -43,23 +43,6 @@ fn made(dir: &Path) -> Made {
         key,
         public,
         private,
-    }
-}
-
-fn entry(index: u64) -> Entry {
-    let salted = SaltedPayload {
-        salt: [index as u8; 32],
-        payload: vec![index as u8; 1_024],
-    };
-    let commit = commitment(&salted.salt, &salted.payload);
-    let text = format!(
-        "counterfoil/leaf/v1\nsummary training/2018Q1 {}\ndate 2018-04-12\nreplaces -\naudience *\ncommit {commit}\n",
-        index + 1
-    );
-    assert!(Leaf::parse(text.as_bytes()).is_ok());
-    Entry {
-        leaf: text.into_bytes(),
-        payload: Payload::Here(salted),
     }
 }
 
