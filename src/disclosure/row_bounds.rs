@@ -26,10 +26,11 @@ impl RowBounds {
 
     /// Returns the smallest and largest value of a form.
     pub(crate) fn bounds(&self, form: &Form) -> (i64, Option<i64>) {
-        let terms = || form.terms().map(|(atom, times)| self.term(atom, times));
-        let lower = terms().try_fold(0i64, |sum, (lower, _)| sum.checked_add(lower?));
-        let upper = terms().try_fold(0i64, |sum, (_, upper)| sum.checked_add(upper?));
-        (lower.unwrap_or(i64::MIN), upper)
+        let least = |sign| self.least_of_rest(form, sign, &Form::default(), 1);
+        (
+            least(1).unwrap_or(i64::MIN),
+            least(-1).map(i64::saturating_neg),
+        )
     }
 
     /// Returns the smallest value of a form as far as one of these rows tells of most of it, and

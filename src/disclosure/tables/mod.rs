@@ -6,6 +6,7 @@
 //! - `layout`: which atoms there are, and which of them a cell sums.
 //! - `several`: what holds of persons who were in several places.
 //! - `facts`: what binds atoms whatever is published.
+//! - `alone`: what whoever is alone somewhere knows.
 //! - `changes`: how little something differs from what is known of it at another time.
 //! - `sensitive`: which sums nobody may bound tightly.
 //! - `world`: one state of the records with everything a reader could combine in it.
@@ -24,6 +25,7 @@
 //! - `conclusion`: what is concluded of one, and whether policy forbids it.
 //! - `audit`: the attack on everything that was ever published.
 
+mod alone;
 mod amounts;
 mod attempt;
 mod audit;

@@ -72,50 +72,68 @@ fn met_elsewhere(
     std::iter::once(twice).chain(places).collect()
 }
 
+/// What tables tell of the most activities behind their cells.
+type Told<'s> = (&'s Count, &'s [Option<u32>]);
+
 /// Returns what follows of persons by place in parts of a longer time: who was in one place in a
 /// part of it stands there, or in several; and where anybody stands is where they stood in parts.
 pub(super) fn over_time<'s>(
     layout: &Layout,
-    tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])> + Clone,
+    tables: impl Iterator<Item = Told<'s>> + Clone,
 ) -> BTreeSet<Form> {
     let people = |body: &&Body| body.measure == Measure::People;
-    let mut rows = BTreeSet::new();
-    for whole in layout.bodies().iter().filter(people) {
-        let Some(period) = whole.only else { continue };
-        for axis in whole.axes() {
-            let codes = &axis.codes;
-            let Some(several) = codes.iter().position(|code| code == SEVERAL) else {
-                continue;
-            };
-            let forms = |period| layout.forms(&whole.along(axis, period));
-            let Some(people) = forms(period) else {
-                continue;
-            };
-            let shorter = Grain::ALL.iter().filter(|grain| **grain < period.grain());
-            for grain in shorter {
-                let stood: Vec<Option<Vec<Form>>> = (period.split(*grain, 1).into_iter())
-                    .map(|part| {
-                        let is_empty = nothing_took_place(part, tables.clone());
-                        forms(part).or_else(|| is_empty.then(|| vec![Form::default(); codes.len()]))
-                    })
-                    .collect();
-                let told = stood.iter().flatten();
-                rows.extend(told.flat_map(|part| still_there(&people, part, several)));
-                let Some(stood) = stood.into_iter().collect::<Option<Vec<_>>>() else {
-                    continue;
-                };
-                let met = (0..codes.len()).map(|at| {
-                    let parts = stood.iter().map(|part| &part[at]);
-                    parts.fold(Form::default(), |sum, part| sum.plus(part))
-                });
-                let cells: Vec<(Form, Form)> = met.zip(people.iter().cloned()).collect();
-                let there = (0..cells.len()).filter(|at| *at != several);
-                rows.extend(there.map(|at| cells[at].0.minus(&cells[at].1)));
-                let places = single_places(axis, period, tables.clone());
-                rows.extend(met_elsewhere(&cells, several, places.into_iter()));
-            }
-        }
-    }
+    let bodies = layout.bodies().iter().filter(people);
+    let times = bodies.filter_map(|body| Some((body, body.only?)));
+    let wholes = times.flat_map(|(body, period)| {
+        let axes = body.axes().into_iter();
+        axes.map(move |axis| (body, axis, period))
+    });
+    let rows = wholes.flat_map(|(body, axis, period)| {
+        let grains = Grain::ALL
+            .iter()
+            .filter(move |grain| **grain < period.grain());
+        let tables = tables.clone();
+        grains.flat_map(move |grain| {
+            let parts = period.split(*grain, 1);
+            in_parts(layout, (body, axis, period), &parts, tables.clone())
+        })
+    });
+    rows.collect()
+}
+
+/// Returns the same of one longer time along one axis, and of parts of it that make up the whole.
+fn in_parts<'s>(
+    layout: &Layout,
+    (body, axis, period): (&Body, &Axis, Period),
+    parts: &[Period],
+    tables: impl Iterator<Item = Told<'s>> + Clone,
+) -> Vec<Form> {
+    let several = axis.codes.iter().position(|code| code == SEVERAL);
+    let forms = |period| layout.forms(&body.along(axis, period));
+    let Some((several, people)) = several.zip(forms(period)) else {
+        return Vec::new();
+    };
+    let stood = parts.iter().map(|part| {
+        let nobody = || vec![Form::default(); people.len()];
+        forms(*part).or_else(|| nothing_took_place(*part, tables.clone()).then(nobody))
+    });
+    let stood: Vec<Option<Vec<Form>>> = stood.collect();
+    let told = stood.iter().flatten();
+    let mut rows: Vec<Form> = told
+        .flat_map(|part| still_there(&people, part, several))
+        .collect();
+    let Some(stood) = stood.into_iter().collect::<Option<Vec<_>>>() else {
+        return rows;
+    };
+    let met = |at: usize| {
+        let parts = stood.iter().map(|part| &part[at]);
+        parts.fold(Form::default(), |sum, part| sum.plus(part))
+    };
+    let cells: Vec<(Form, Form)> = (0..).map(met).zip(people).collect();
+    let there = (0..cells.len()).filter(|at| *at != several);
+    rows.extend(there.map(|at| cells[at].0.minus(&cells[at].1)));
+    let places = single_places(axis, period, tables);
+    rows.extend(met_elsewhere(&cells, several, places.into_iter()));
     rows
 }
 
@@ -128,10 +146,7 @@ fn still_there(whole: &[Form], part: &[Form], several: usize) -> Vec<Form> {
 }
 
 /// Returns whether everybody knows that nothing was held in some time.
-fn nothing_took_place<'s>(
-    period: Period,
-    mut tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])>,
-) -> bool {
+fn nothing_took_place<'s>(period: Period, mut tables: impl Iterator<Item = Told<'s>>) -> bool {
     tables.any(|(count, most)| {
         let is_all = count.period.covers(period) && VISITS.contains(&count.measure);
         is_all && most.len() == count.cells() && most.iter().all(|most| *most == Some(0))
@@ -143,7 +158,7 @@ fn nothing_took_place<'s>(
 fn single_places<'s>(
     axis: &Axis,
     period: Period,
-    tables: impl Iterator<Item = (&'s Count, &'s [Option<u32>])>,
+    tables: impl Iterator<Item = Told<'s>>,
 ) -> BTreeSet<Vec<usize>> {
     let is_named = |at: &usize| axis.codes[*at] != SEVERAL && axis.codes[*at] != OTHER;
     let named = (0..axis.codes.len()).filter(is_named).map(|at| vec![at]);

@@ -3,11 +3,12 @@
 //! Whatever was published at any time and happens to be true of this state binds its atoms: a
 //! reader may always guess rightly that nothing changed since. What is not true of it does not.
 
+use super::alone::alone;
 use super::changes::Moved;
 use super::count::{Count, Said, Sheet, State};
 use super::facts::{Fact, From, facts};
 use super::layout::Layout;
-use super::sensitive::{Search, Sensitive, alone};
+use super::sensitive::{Search, Sensitive};
 use super::why::Reason;
 use crate::charter::policy::Floor;
 use crate::disclosure::row_bounds::RowBounds;
