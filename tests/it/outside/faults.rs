@@ -77,11 +77,12 @@ fn a_failed_sync_is_never_tried_again_and_nothing_acknowledged_is_lost() {
         "-e",
         "trace=fdatasync",
         "-e",
-        // Opening syncs both databases; then one record goes well, and the next does not.
+        // Opening syncs both databases, and a record or more goes well. The calls are counted
+        // for each thread, and several take turns to write.
         "inject=fdatasync:error=EIO:when=8+",
     ]);
     let mut acknowledged = vec![first];
-    let refused = (0..20).find_map(|_| match node.run(&ADD) {
+    let refused = (0..1_000).find_map(|_| match node.run(&ADD) {
         (0, record) => {
             acknowledged.push(record);
             None
