@@ -8,7 +8,7 @@ use super::draft::Terms;
 use super::history::History;
 use super::sent::Marks;
 use crate::charter::policy::{Of, TableSpec};
-use crate::disclosure::tables::{Behind, Count, Layout, Sheet, State};
+use crate::disclosure::tables::{Behind, Count, Layout, Sheet, State, parts_by_place};
 use crate::model::{Axis, Dimension, Grain, Kind, Measure, Period, Series, Tally};
 use crate::record::tabulate::{Counting, TableRequest};
 use crate::record::{Book, Record, each};
@@ -226,6 +226,12 @@ fn personal(terms: &Terms<'_>, series: Series, history: &History<'_>) -> Vec<Per
             said.count.clone(),
         );
     }
+    let parts = parts_by_place(tables.iter().map(|table| &table.count));
+    tables.extend(
+        parts
+            .into_iter()
+            .map(|part| Personal::unpublished(series.kind, part)),
+    );
     tables
 }
 
@@ -249,6 +255,25 @@ fn add(
 }
 
 impl Personal {
+    /// A table nobody publishes: readers may know where its activities took place all the same.
+    fn unpublished(kind: Kind, count: Count) -> Self {
+        let activities = |measure, axes| Count {
+            measure,
+            axes,
+            ..count.clone()
+        };
+        let joined = || activities(Measure::ActivitiesJoined, Vec::new());
+        Self {
+            id: String::new(),
+            attributes: Vec::new(),
+            activities: Some(Activities {
+                own: activities(Measure::Activities, count.axes.clone()),
+                joined: Measure::ActivitiesJoined.belongs_to(kind).then(joined),
+            }),
+            count,
+        }
+    }
+
     fn sheet(self, counted: &BTreeMap<Count, Vec<Tally>>) -> Sheet {
         let tallies = counted.get(&self.count).cloned().unwrap_or_default();
         let behind = self

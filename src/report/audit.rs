@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::charter::{Chain, Charter, Policy};
-use crate::disclosure::tables::{self, Conclusion, Place, Shown, Vintage};
+use crate::disclosure::tables::{self, Conclusion, Place, Shown, Venues, Vintage};
 use crate::disclosure::{Limits, Microlp, Trouble};
 use crate::log::{Leaf, LeafError};
 use crate::model::{Kind, MemberId, Series, Summary};
@@ -92,6 +92,7 @@ fn vintages(
             leaf: index,
             period,
             tables: Shown::of(series, &summary.tables, policy),
+            venues: Venues::of(series, &summary.tables),
         });
     }
     Ok(vintages)

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use counterfoil::charter::{Policy, Size};
-use counterfoil::disclosure::tables::{Conclusion, Shown, Vintage, What, audit};
+use counterfoil::disclosure::tables::{Conclusion, Shown, Venues, Vintage, What, audit};
 use counterfoil::disclosure::{Limits, Microlp};
 use counterfoil::identity::LogKey;
 use counterfoil::model::measure::Adds;
@@ -190,6 +190,7 @@ impl Network {
                 leaf,
                 period: series.period,
                 tables: Shown::of(series, &tables, policy),
+                venues: Venues::of(series, &tables),
             }
         };
         (0..).zip(&self.releases).map(vintage).collect()

@@ -464,7 +464,7 @@ impl Body {
 }
 
 /// Returns whether times, the earliest first, make up a period without a gap.
-fn fills<'t>(mut times: impl Iterator<Item = &'t Period>, period: Period) -> bool {
+pub(super) fn fills<'t>(mut times: impl Iterator<Item = &'t Period>, period: Period) -> bool {
     let Some(first) = times.next() else {
         return false;
     };
@@ -498,7 +498,7 @@ impl Block {
 }
 
 /// Returns the parts of time that all tables' periods are made of.
-fn times(counts: &[&Count]) -> Vec<Period> {
+pub(super) fn times(counts: &[&Count]) -> Vec<Period> {
     let mut periods: Vec<Period> = counts.iter().map(|count| count.period).collect();
     periods.sort_unstable();
     periods.dedup();

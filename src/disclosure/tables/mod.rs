@@ -3,6 +3,7 @@
 //! - `count`: a table as it is asked for, as it truly is, and as it was shown.
 //! - `behind`: how many activities everybody can read to stand behind its cells.
 //! - `codes`: the finest codes under all splits by one dimension.
+//! - `places`: where activities took place in each part of a longer time.
 //! - `layout`: which atoms there are, and which of them a cell sums.
 //! - `several`: what holds of persons who were in several places.
 //! - `facts`: what binds atoms whatever is published.
@@ -19,6 +20,7 @@
 //!
 //! From outside, where there is no truth to be had:
 //! - `shown`: a table as everybody can read it.
+//! - `venues`: how many activities took place where, as far as published tables tell.
 //! - `outside`: what an outsider can conclude from tables taken together.
 //! - `vintage`: releases in the order of a log, and what of them stood beside each other.
 //! - `sums`: the sums an outsider would look at.
@@ -38,12 +40,14 @@ mod count;
 mod facts;
 mod layout;
 mod outside;
+mod places;
 mod protect;
 mod sensitive;
 mod several;
 mod shown;
 mod states;
 mod sums;
+mod venues;
 mod vintage;
 mod why;
 mod world;
@@ -54,7 +58,9 @@ pub use conclusion::{About, Conclusion, Place, What};
 pub use count::{Count, Said, Sheet, State};
 pub use layout::{Layout, Tangle};
 pub use outside::{Known, Outside};
+pub use places::parts_by_place;
 pub use protect::{Case, Protected, Verdict, protect, show_again};
 pub use shown::Shown;
+pub use venues::Venues;
 pub use vintage::Vintage;
 pub use why::{Reason, Why};

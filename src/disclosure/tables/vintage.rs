@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::{Count, Said};
 use super::shown::Shown;
+use super::venues::Venues;
 use crate::model::{Cell, Figure, Period};
 
 /// One release: what was let out about a period, under one leaf.
@@ -23,6 +24,8 @@ pub struct Vintage {
     pub period: Period,
     /// Its tables that count persons.
     pub tables: Vec<Shown>,
+    /// Its tables of activities.
+    pub venues: Vec<Venues>,
 }
 
 /// Returns releases in which a table that says what it said before stands with the activities it

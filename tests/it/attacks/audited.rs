@@ -1,11 +1,29 @@
 //! What a member publishes by the rules, audited from outside: nothing is ever disclosed.
 
-use counterfoil::disclosure::tables::{Conclusion, Shown, Vintage, audit};
+use counterfoil::disclosure::tables::{Conclusion, Shown, Venues, Vintage, audit};
 use counterfoil::disclosure::{Limits, Microlp};
 use counterfoil::model::{Axis, Dimension, Measure};
 use proptest::prelude::*;
 
-use super::book::{Member, Visit, axis, count, period};
+use super::book::{Member, Visit, axis, count, period, tally};
+
+const QUARTERS: [&str; 4] = ["2018Q1", "2018Q2", "2018Q3", "2018Q4"];
+
+/// How many activities took place where in a quarter, as whoever was told about each knows.
+fn venues(visits: &[Visit], quarter: &str) -> Venues {
+    let activities = count(Measure::Attendances, &places(), quarter);
+    let held = tally(visits, &activities);
+    Venues {
+        period: period(quarter),
+        axes: places().to_vec(),
+        cells: held.iter().map(|tally| Some(tally.activities)).collect(),
+        joined: Some(0),
+    }
+}
+
+fn places() -> [Axis; 1] {
+    [axis(Dimension::Country, &["TH", "VN", "other"])]
+}
 
 /// Publishes periods one after another, with something new in the book before some.
 fn published(mut member: Member, steps: &[(&str, Vec<Visit>)]) -> Vec<Vintage> {
@@ -34,6 +52,9 @@ fn published(mut member: Member, steps: &[(&str, Vec<Visit>)]) -> Vec<Vintage> {
             leaf,
             period: period(when),
             tables: shown.collect(),
+            venues: QUARTERS
+                .map(|quarter| venues(&member.visits, quarter))
+                .to_vec(),
         });
     }
     vintages
@@ -50,15 +71,14 @@ fn plan() -> Vec<counterfoil::disclosure::tables::Count> {
         Dimension::Gender3,
         &["women", "men", "another_or_not_said"],
     )];
-    let places: [Axis; 1] = [axis(Dimension::Country, &["TH", "VN", "other"])];
     let mut plan = Vec::new();
     for measure in [Measure::Attendances, Measure::People, Measure::Completions] {
-        for quarter in ["2018Q1", "2018Q2", "2018Q3", "2018Q4"] {
+        for quarter in QUARTERS {
             plan.push(count(measure, &[], quarter));
         }
         plan.push(count(measure, &[], "2018"));
         plan.push(count(measure, &genders, "2018"));
-        plan.push(count(measure, &places, "2018"));
+        plan.push(count(measure, &places(), "2018"));
     }
     plan
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counterfoil::charter::policy::{Floor, Of};
 use counterfoil::disclosure::tables::{
-    Case, Count, Layout, Protected, Said, Sheet, State, protect,
+    Case, Count, Layout, Protected, Said, Sheet, State, parts_by_place, protect,
 };
 use counterfoil::disclosure::{Limits, Microlp, Solver};
 use counterfoil::model::dimension::{age2, gender3};
-use counterfoil::model::{Axis, Cell, Dimension, Figure, Measure, Period, Tally, table};
+use counterfoil::model::{Axis, Cell, Dimension, Figure, Grain, Measure, Period, Tally, table};
 
 use super::enumerate::Moment;
 
@@ -149,6 +149,31 @@ pub(crate) fn tally(visits: &[Visit], count: &Count) -> Vec<Tally> {
             }
         })
         .collect()
+}
+
+/// Returns the tables that readers put together: those that were made, and, since they may know
+/// where something took place in any quarter, the same of it by country.
+fn with_quarters<'s>(made: impl Iterator<Item = &'s Sheet>) -> Vec<Count> {
+    let made: Vec<Count> = made.map(|sheet| sheet.count.clone()).collect();
+    let mut all = made.clone();
+    let is_by_country = |count: &&Count| count.dimensions().eq([Dimension::Country]);
+    for year in made.iter().filter(is_by_country) {
+        if made.iter().all(|other| other.period == year.period) {
+            continue;
+        }
+        for quarter in year.period.split(Grain::Quarter, 1) {
+            let count = Count {
+                period: quarter,
+                ..year.clone()
+            };
+            let mut then = made.iter().filter(|other| other.period == quarter);
+            let is_counted = then.any(|other| other.measure == Measure::People);
+            if (count.measure != Measure::People || is_counted) && !all.contains(&count) {
+                all.push(count);
+            }
+        }
+    }
+    all
 }
 
 /// How many activities there are at most behind each cell, as everybody can read it.
@@ -298,11 +323,7 @@ impl Member {
         let state = self.state(period(when));
         self.moments.push(Moment {
             visits: self.visits.clone(),
-            plan: state
-                .sheets
-                .iter()
-                .map(|sheet| sheet.count.clone())
-                .collect(),
+            plan: with_quarters(state.sheets.iter().filter(|sheet| !sheet.id.is_empty())),
             floor: self.floor.clone(),
             said_before: self.said.len(),
         });
@@ -322,9 +343,12 @@ impl Member {
 }
 
 pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
-    let layout = Layout::of(plan.iter()).expect("tables that fit together");
+    let planned = plan.iter();
+    let unpublished = parts_by_place(planned.clone());
+    let all = || planned.clone().chain(&unpublished);
+    let layout = Layout::of(all()).expect("tables that fit together");
     let sheet = |count: &Count| Sheet {
-        id: "planned".to_owned(),
+        id: "planned".repeat(usize::from(plan.contains(count))),
         attributes: count
             .dimensions()
             .filter(|d| d.describes_persons())
@@ -335,7 +359,7 @@ pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
         count: count.clone(),
     };
     State {
-        sheets: plan.iter().map(sheet).collect(),
+        sheets: all().map(sheet).collect(),
         atoms: layout
             .wants()
             .into_iter()

@@ -111,6 +111,7 @@ fn disclosed(member: &Member, said: &[Said]) -> Vec<Conclusion> {
         leaf: 0,
         period: period("2018"),
         tables: shown.collect(),
+        venues: Vec::new(),
     };
     let found = audit(&[vintage], &Limits::default(), &Microlp).expect("the solver solves");
     assert!(!found.is_empty());

@@ -10,6 +10,7 @@ use super::conclusion::{About, Conclusion, Place, What, forbids};
 use super::outside::{Known, Outside};
 use super::shown::Shown;
 use super::sums::{Sum, codes, sums};
+use super::venues::{Venues, unpublished};
 use super::vintage::{History, Piece, Vintage, as_first_said};
 use crate::disclosure::{Form, Limits, Solver, Trouble};
 use crate::model::{Cell, Figure, Measure, Period};
@@ -63,11 +64,19 @@ impl<'a> Attack<'a> {
     }
 
     fn take_together(&mut self, pieces: &[Piece]) -> Result<(), Trouble> {
-        let tables: Vec<&Shown> = pieces.iter().map(|piece| self.shown(*piece)).collect();
-        if let Ok(outside) = Outside::of(&tables)
-            && outside.is_possible(self.limits, self.solver)?
+        let published: Vec<&Shown> = pieces.iter().map(|piece| self.shown(*piece)).collect();
+        let unpublished = unpublished(&published, &self.venues(pieces), self.limits, self.solver)?;
+        let all: Vec<&Shown> = published.iter().copied().chain(&unpublished).collect();
+        let more = !unpublished.is_empty();
+        for tables in [Some(&all), more.then_some(&published)]
+            .into_iter()
+            .flatten()
         {
-            return self.conclude(&outside, pieces, &tables);
+            if let Ok(outside) = Outside::of(tables)
+                && outside.is_possible(self.limits, self.solver)?
+            {
+                return self.conclude(&outside, pieces, tables);
+            }
         }
         if let [piece] = pieces {
             self.take_at_its_word(*piece);
@@ -76,6 +85,13 @@ impl<'a> Attack<'a> {
             self.take_together(&part)?;
         }
         Ok(())
+    }
+
+    /// Returns what the releases of some tables tell of where activities took place.
+    fn venues(&self, pieces: &[Piece]) -> Vec<&'a Venues> {
+        let releases: BTreeSet<usize> = pieces.iter().map(|(release, _)| *release).collect();
+        let venues = releases.into_iter();
+        venues.flat_map(|at| &self.vintages[at].venues).collect()
     }
 
     /// Returns the parts of what cannot be true together.
@@ -142,8 +158,11 @@ impl<'a> Attack<'a> {
                 is_nothing || known.says_no_more_than(by_facts)
             };
             let disclosed = told && !public.is_some_and(is_public);
-            if let Some((table, cell)) = sum.cell {
-                self.keep(pieces[table], cell, known);
+            let published = sum
+                .cell
+                .and_then(|(table, cell)| Some((pieces.get(table)?, cell)));
+            if let Some((piece, cell)) = published {
+                self.keep(*piece, cell, known);
             }
             self.add(Conclusion {
                 about: sum.about,

@@ -4,7 +4,7 @@ use super::*;
 use crate::charter::policy::{Floor, Of};
 use crate::disclosure::Microlp;
 use crate::disclosure::tables::{Count, Said};
-use crate::model::{Axis, Dimension, dimension};
+use crate::model::{Axis, Dimension, dimension, table};
 
 const SMALL: Figure = between(0, 9);
 
@@ -53,6 +53,7 @@ impl Log {
             leaf: self.vintages.len() as u64,
             period: when.parse().expect("a period"),
             tables: Vec::new(),
+            venues: Vec::new(),
         });
         self
     }
@@ -100,6 +101,22 @@ impl Log {
 
     fn attended(&mut self, axes: Vec<Axis>, figures: &[Figure]) -> &mut Self {
         self.says(Measure::Attendances, axes, figures)
+    }
+
+    /// Tells how many activities took place in some of a table's cells.
+    fn took_place(&mut self, axes: Vec<Axis>, there: &[(&str, u32)]) -> &mut Self {
+        let vintage = self.vintages.last_mut().expect("a release");
+        let mut cells = vec![Some(0); table::cell_count(&axes)];
+        for (code, held) in there {
+            cells[table::index_of(&axes, &[*code]).expect("a cell")] = Some(*held);
+        }
+        vintage.venues.push(Venues {
+            period: vintage.period,
+            axes,
+            cells,
+            joined: Some(0),
+        });
+        self
     }
 
     fn audit(&self) -> Vec<Conclusion> {
@@ -272,6 +289,34 @@ fn a11_a12_known_thresholds() {
             .attended(countries(&["TH", "VN"]), &figures);
         tells(&log, &[told]);
     }
+}
+
+#[test]
+fn a26_where_activities_took_place_in_a_quarter() {
+    let by_region = || vec![axis(Dimension::Region, dimension::REGIONS)];
+    let by_country = || countries(&["TH", "other", "online"]);
+    let mut log = Log::new(5, true);
+    log.release("2018Q1")
+        .took_place(by_region(), &[("asia", 1), ("online", 1)])
+        .attended(vec![], &[exact(33)]);
+    log.release("2018Q2")
+        .took_place(by_region(), &[("africa", 1)])
+        .attended(vec![], &[exact(20)]);
+    for quarter in ["2018Q3", "2018Q4"] {
+        log.release(quarter).took_place(by_region(), &[]).says_of(
+            Measure::Attendances,
+            vec![],
+            &[exact(0)],
+            vec![Some(0)],
+        );
+    }
+    let held = [("TH", 1), ("other", 1), ("online", 1)];
+    log.release("2018")
+        .took_place(by_country(), &held)
+        .attended(vec![], &[exact(53)])
+        .attended(by_country(), &[exact(30), between(0, 23), between(0, 23)]);
+    // Africa is not online, so that twenty were elsewhere and three of the first quarter are left.
+    tells(&log, &["cell 2018 online 3..3", "cell 2018Q1 online 3..3"]);
 }
 
 #[test]
