@@ -196,6 +196,32 @@ fn a6_cumulative_periods() {
 }
 
 #[test]
+fn a_quarter_is_taken_from_its_year_by_where_it_was() {
+    let visits = [
+        heads("2018Q1", "online", 3),
+        heads("2018Q1", "TH", 30),
+        heads("2018Q2", "KE", 20),
+    ];
+    let visits = (1..)
+        .zip(visits)
+        .map(|(activity, visit)| Visit { activity, ..visit });
+    let by = [countries(&["TH", "other", "online"])];
+    let mut plan = vec![count(Measure::Attendances, &by, "2018")];
+    let periods = ["2018Q1", "2018Q2", "2018Q3", "2018Q4", "2018"];
+    plan.extend(periods.map(|when| count(Measure::Attendances, &[], when)));
+    let mut member = Member::new(5, visits.collect(), plan);
+    for when in periods {
+        member.publish(when);
+    }
+    // The second quarter was in Kenya alone: with Thailand shown, three online would be left.
+    let by_country = member.said.iter().find(|said| !said.count.is_total());
+    let cells = by_country.expect("it was published").cells.iter();
+    let shown: Vec<Option<i64>> = cells.map(|cell| cell.figure.value()).collect();
+    assert_eq!(shown, [None, Some(20), None]);
+    nothing_is_given_away(&member);
+}
+
+#[test]
 fn a7_who_left_was_in_one_country() {
     let visits = [("TH", 9), ("VN", 22)].map(|(country, all)| heads("2018Q1", country, all));
     let plan = vec![

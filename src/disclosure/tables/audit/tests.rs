@@ -292,7 +292,7 @@ fn a11_a12_known_thresholds() {
 }
 
 #[test]
-fn a26_where_activities_took_place_in_a_quarter() {
+fn where_activities_took_place_in_a_quarter() {
     let by_region = || vec![axis(Dimension::Region, dimension::REGIONS)];
     let by_country = || countries(&["TH", "other", "online"]);
     let mut log = Log::new(5, true);
