@@ -1,6 +1,7 @@
 //! What a reader can conclude: the least and the most a form can be.
 
 use super::audit::trouble;
+use super::row_bounds::RowBounds;
 use super::solver::{Column, Failure, Limits, Line, Program, Solved, Solver, Trouble};
 use super::{Form, Model, Row};
 
@@ -29,8 +30,8 @@ struct Reader<'a> {
     /// The column of each atom that is not known.
     columns: Vec<Option<usize>>,
     program: Program,
-    /// The largest value of each column that a single row allows.
-    most: Vec<f64>,
+    /// What single rows tell of each atom.
+    rows: RowBounds,
     /// The program with one more column, solved, for forms to be tied to that column.
     tied: Option<Result<Box<dyn Solved>, Failure>>,
     limits: &'a Limits,
@@ -58,7 +59,7 @@ impl<'a> Reader<'a> {
         let mut reader = Self {
             known,
             columns,
-            most: vec![f64::INFINITY; program.columns.len()],
+            rows: RowBounds::from(model.atoms, &model.rows),
             tied: None,
             program,
             limits,
@@ -89,13 +90,6 @@ impl<'a> Reader<'a> {
             lower: lower.map(|lower| lower as f64),
             upper: upper.map(|upper| upper as f64),
         };
-        if let Some(upper) = line.upper
-            && line.terms.iter().all(|(_, times)| *times > 0.0)
-        {
-            for (column, times) in &line.terms {
-                self.most[*column] = self.most[*column].min(upper / times);
-            }
-        }
         self.program.lines.push(line);
         Ok(())
     }
@@ -136,7 +130,11 @@ impl<'a> Reader<'a> {
         } else {
             self.extreme(&terms, 1.0)?
         };
-        let upper = match self.tied(&terms, -1.0, self.beyond(&terms))? {
+        let tied = match self.beyond(form, constant) {
+            Some(beyond) => self.tied(&terms, -1.0, beyond)?,
+            None => None,
+        };
+        let upper = match tied {
             Some(upper) => Some(upper),
             None => self.extreme(&terms, -1.0)?,
         };
@@ -147,10 +145,12 @@ impl<'a> Reader<'a> {
         Ok((lower, upper))
     }
 
-    /// Returns more than some columns can be together, as far as single rows say.
-    fn beyond(&self, terms: &[(usize, f64)]) -> f64 {
-        let most = |(column, times): &(usize, f64)| (self.most[*column] * times).max(0.0);
-        terms.iter().map(most).sum::<f64>() + 1.0
+    /// Returns more than a form can be beyond what is known of it, as far as single rows say.
+    fn beyond(&self, form: &Form, constant: i64) -> Option<f64> {
+        let most = self.rows.bounds(form).1?.checked_sub(constant)?;
+        // In fractions each atom may be a little more.
+        let apart = i64::try_from(form.terms().count()).ok()?;
+        Some(most.checked_add(apart)?.checked_add(1)? as f64)
     }
 
     /// Returns the least (`sign` 1) or the most (-1) of some columns, going on from what is solved
@@ -166,9 +166,6 @@ impl<'a> Reader<'a> {
         sign: f64,
         beyond: f64,
     ) -> Result<Option<f64>, Trouble> {
-        if !beyond.is_finite() {
-            return Ok(None);
-        }
         let tie = self.program.columns.len();
         let base = match self.tied.take() {
             Some(base) => base,

@@ -13,7 +13,7 @@ use super::solver::{Line, Program, Solver, Whole};
 const NEAR: f64 = 1e-5;
 
 /// How often the columns beside those in between are let go too.
-const WIDER: usize = 1;
+const WIDER: usize = 2;
 
 /// Returns whole values that keep to a program and one more line, most of them as they are now.
 pub(super) fn settled(
@@ -67,10 +67,16 @@ fn part_of(program: &Program, line: &Line, values: &[f64], free: &[bool]) -> (Pr
     let part = Program {
         lines: lines.collect(),
         columns: columns.iter().map(|at| program.columns[*at]).collect(),
-        whole: Some(Whole::ANY),
+        whole: Some(SOON),
     };
     (part, columns)
 }
+
+/// What is to be had near by is had at once.
+const SOON: Whole = Whole {
+    branches: Some(20),
+    ..Whole::ANY
+};
 
 /// A line with more columns says little of each.
 const SHORT: usize = 12;

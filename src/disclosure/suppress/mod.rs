@@ -129,10 +129,14 @@ pub fn choose(
     let mut plan = Plan::new(worlds, choices, tie_break, search)?;
     let needs: usize = plan.pools.iter().map(Pool::len).sum();
     let all = needs + choices.len();
-    plan.protect_all(&mut |done| progress(done, all));
-    plan.show_again(&mut |done| progress(needs + done, all));
+    let is_lost = plan.protect_all(&mut |done| progress(done, all));
+    if !is_lost {
+        plan.show_again(&mut |done| progress(needs + done, all));
+    }
     plan.needed.clone_from(&plan.hidden);
-    plan.settle_nothing();
+    if !is_lost {
+        plan.settle_nothing();
+    }
     progress(all, all);
     Ok(plan.finish())
 }
@@ -225,18 +229,17 @@ impl<'a> Plan<'a> {
         self.search.base(model, pool.truth(), pool.known(run))
     }
 
-    fn protect_all(&mut self, progress: &mut dyn FnMut(usize)) {
+    /// Returns whether all is lost: what is said of hidden cells can only be said or not.
+    fn protect_all(&mut self, progress: &mut dyn FnMut(usize)) -> bool {
         let mut done = 0;
-        for world in 0..self.worlds.len() {
-            let is_lost = !self.protect(world, &mut |part| progress(done + part));
-            if is_lost {
-                break;
-            }
+        (0..self.worlds.len()).any(|world| {
+            let is_lost = self.protect(world, &mut |part| progress(done + part));
             done += self.pools[world].len();
-        }
+            is_lost
+        })
     }
 
-    /// Returns whether nothing is lost: what is said of hidden cells can only be said or not.
+    /// Protects one world; returns whether all is lost.
     fn protect(&mut self, world: usize, progress: &mut dyn FnMut(usize)) -> bool {
         let mut shown = None;
         let mut asked_for_many = false;
@@ -260,11 +263,11 @@ impl<'a> Plan<'a> {
                 let is_lost = why == Trouble::SaidTooMuch;
                 self.unproven.insert((world, need), why);
                 if is_lost {
-                    return false;
+                    return true;
                 }
             }
         }
-        true
+        false
     }
 
     /// Hides more wherever a reader could tell that something that is nothing is little, and not
