@@ -36,12 +36,20 @@ pub(super) fn as_first_said(vintages: &[Vintage]) -> Vec<Vintage> {
     for (at, vintage) in vintages.iter().enumerate() {
         let mut vintage = vintage.clone();
         if let Some(before) = newest.insert(vintage.period, at) {
+            let before: &Vintage = &settled[before];
+            let mut is_again = false;
             for shown in &mut vintage.tables {
-                let mut tables = settled[before].tables.iter();
+                let mut tables = before.tables.iter();
                 if let Some(same) = tables.find(|other| other.said == shown.said) {
                     shown.activities.clone_from(&same.activities);
+                    is_again = true;
                 }
             }
+            // Which of both where it took place goes with nobody can tell.
+            let then = before.venues.iter().filter(|_| is_again);
+            let moved = then.filter(|then| !vintage.venues.contains(then));
+            let moved: Vec<Venues> = moved.cloned().collect();
+            vintage.venues.extend(moved);
         }
         settled.push(vintage);
     }

@@ -320,6 +320,34 @@ fn where_activities_took_place_in_a_quarter() {
 }
 
 #[test]
+fn a_table_shown_again_need_not_be_of_where_activities_took_place_since() {
+    let quarter = |log: &mut Log, region: &str| {
+        log.release("2018Q1")
+            .took_place(
+                vec![axis(Dimension::Region, dimension::REGIONS)],
+                &[(region, 1)],
+            )
+            .attended(vec![], &[exact(20)]);
+    };
+    let by_country = || countries(&["TH", "VN", "other"]);
+    let beginning_in = |region: &str| {
+        let mut log = Log::new(5, true);
+        quarter(&mut log, region);
+        log.release("2018")
+            .took_place(by_country(), &[("TH", 1), ("VN", 1), ("other", 1)])
+            .attended(vec![], &[exact(43)])
+            .attended(by_country(), &[between(0, 23), exact(20), between(0, 23)]);
+        log
+    };
+    // What was in Africa leaves three in Thailand.
+    tells(&beginning_in("africa"), &["cell 2018 TH 3..3"]);
+    let mut moved = beginning_in("asia");
+    assert!(moved.disclosed().is_empty());
+    quarter(&mut moved, "africa");
+    assert!(moved.disclosed().is_empty());
+}
+
+#[test]
 fn a13_rounded_to_five() {
     let mut log = Log::new(5, true);
     log.release("2018")
