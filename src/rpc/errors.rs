@@ -55,7 +55,7 @@ impl Told for StoreError {
         match self {
             Self::WrongPassphrase => (
                 "passphrase",
-                "check the passphrase; if it is right, vault.toml was changed: put it back from a backup",
+                "check the spelling; if it is right, vault.toml was changed: put it back from a backup",
             ),
             Self::WrongKeyFilePassphrase => (
                 "passphrase",

@@ -157,7 +157,7 @@ pub enum StoreError {
         index: u64,
     },
     /// The passphrase is wrong, or the file that wraps the key was changed: nobody can tell which.
-    #[error("the passphrase does not open the vault")]
+    #[error("this passphrase, or recovery code, does not open the vault")]
     WrongPassphrase,
     /// A passphrase that opens the vault already, or must not be told apart from one that does.
     #[error("this passphrase cannot be used here")]
