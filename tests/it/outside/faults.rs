@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -243,6 +244,24 @@ fn a_second_process_on_one_directory_is_refused() {
     let said = refusal(answer(&mut second), 1, "in_use");
     assert!(said.contains(&node.ready()["pid"].to_string()), "{said}");
     node.ok(&ADD);
+}
+
+#[test]
+fn where_files_run_out_strangers_wait_and_the_socket_still_answers() {
+    let world = World::new();
+    let mut node = world.member("inpud", &[]);
+    node.serve_under(&["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"]);
+    let address = node.address();
+    let dialled: Vec<_> = (0..200).map(|_| TcpStream::connect(&address)).collect();
+    assert!(dialled.iter().any(Result::is_ok), "it listens");
+    for _ in 0..5 {
+        node.ok(&ADD);
+    }
+    drop(dialled);
+    node.ok(&ADD);
+    let listed = node.ok(&["record", "list"]);
+    assert_eq!(listed["records"].as_array().expect("records").len(), 6);
+    node.terminate();
 }
 
 #[test]
