@@ -196,7 +196,7 @@ pull() {
   sync -f "$disk"
   # In a group of its own, so that all of it stands still at once.
   set -m
-  does "$work" >"$base/acked" 2>"$base/err" &
+  { set +m; does "$work"; } >"$base/acked" 2>"$base/err" &
   group=$!
   set +m
   sleep "$(awk -v some="$RANDOM" 'BEGIN { printf "%.2f", 0.5 + some / 32767 * 5 }')"
@@ -207,7 +207,8 @@ pull() {
   kill -KILL -- "-$group"
   wait "$group" 2>/dev/null || true
   # What ran under it takes a moment to go.
-  for _ in {1..100}; do umount -q "$disk" 2>/dev/null && break; sleep 0.05; done
+  for _ in {1..200}; do umount -q "$disk" 2>/dev/null && break; sleep 0.05; done
+  ! mountpoint -q "$disk" || fail "something still holds the disk"
   mount -o loop "$base/image" "$disk"
   "after_$work" "$acked"
   stop_helper
