@@ -1,8 +1,8 @@
 //! What disks, users and old programs do to a node, one fault at a time.
 
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
