@@ -75,7 +75,11 @@ pub(super) fn unpublished(
     for axes in splits {
         let alike = parts.iter().filter(|part| part.axes == axes);
         let times: BTreeSet<Period> = alike.clone().map(|part| part.period).collect();
-        let held = Held::of(axes, times, venues).most(venues, limits, solver)?;
+        let held = match Held::of(axes, times, venues).most(venues, limits, solver) {
+            // Of what cannot be true together nobody knows where it was.
+            Err(Trouble::Contradiction) => continue,
+            held => held?,
+        };
         shown.extend(alike.filter_map(|part| {
             let whole = tables
                 .iter()
@@ -179,10 +183,7 @@ impl Held {
             })
         });
         let forms: Vec<Form> = forms.collect();
-        let known = match whole_bounds(&model, &forms, limits, solver) {
-            Err(Trouble::Contradiction) => vec![Known::default(); forms.len()],
-            known => known?,
-        };
+        let known = whole_bounds(&model, &forms, limits, solver)?;
         let most = |known: &Known| u32::try_from(known.upper?).ok();
         let times = known.chunks(self.cells.max(1)).zip(&self.times);
         let times = times.map(|(known, time)| (*time, known.iter().map(most).collect()));
