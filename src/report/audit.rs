@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::charter::{Chain, Charter, Policy};
-use crate::disclosure::tables::{self, Conclusion, Place, Shown, Venues, Vintage};
+use crate::disclosure::tables::{self, Conclusion, Place, Vintage};
 use crate::disclosure::{Limits, Microlp, Trouble};
 use crate::log::{Leaf, LeafError};
 use crate::model::{Kind, MemberId, Series, Summary};
@@ -88,12 +88,10 @@ fn vintages(
         let Series { kind, period } = summary.series;
         let period = period.with_financial_year(policy.fy_month());
         let series = Series { kind, period };
-        vintages.entry(kind).or_default().push(Vintage {
-            leaf: index,
-            period,
-            tables: Shown::of(series, &summary.tables, policy),
-            venues: Venues::of(series, &summary.tables),
-        });
+        vintages
+            .entry(kind)
+            .or_default()
+            .push(Vintage::of(index, series, &summary.tables, policy));
     }
     Ok(vintages)
 }

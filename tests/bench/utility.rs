@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use counterfoil::charter::{Policy, Size};
-use counterfoil::disclosure::tables::{Conclusion, Shown, Venues, Vintage, What, audit};
+use counterfoil::disclosure::tables::{Conclusion, Shown, Vintage, What, audit};
 use counterfoil::disclosure::{Limits, Microlp};
 use counterfoil::identity::LogKey;
 use counterfoil::model::measure::Adds;
@@ -186,12 +186,7 @@ impl Network {
             let tables: Vec<Table> = (0..release.summary.tables.len())
                 .map(|at| shown(release, at, way, policy, random))
                 .collect();
-            Vintage {
-                leaf,
-                period: series.period,
-                tables: Shown::of(series, &tables, policy),
-                venues: Venues::of(series, &tables),
-            }
+            Vintage::of(leaf, series, &tables, policy)
         };
         (0..).zip(&self.releases).map(vintage).collect()
     }

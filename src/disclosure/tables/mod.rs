@@ -20,7 +20,8 @@
 //!
 //! From outside, where there is no truth to be had:
 //! - `shown`: a table as everybody can read it.
-//! - `venues`: how many activities took place where, as far as published tables tell.
+//! - `venues`: how many activities took place where, as published tables tell.
+//! - `unpublished`: what follows from that of parts of time nobody published.
 //! - `outside`: what an outsider can conclude from tables taken together.
 //! - `vintage`: releases in the order of a log, and what of them stood beside each other.
 //! - `sums`: the sums an outsider would look at.
@@ -47,6 +48,7 @@ mod several;
 mod shown;
 mod states;
 mod sums;
+mod unpublished;
 mod venues;
 mod vintage;
 mod why;

@@ -1,10 +1,11 @@
 //! A table as everybody can read it, with what everybody can read of the activities behind it.
 
-use super::behind::Behind;
 use super::count::{Count, Said};
+use super::places::by_place;
+use super::venues::Venues;
 use crate::charter::Policy;
 use crate::charter::policy::{Floor, Of, TableSpec};
-use crate::model::{Cell, Dimension, Figure, Measure, Series, Table, table};
+use crate::model::{Axis, Cell, Dimension, Figure, Period, Series, Table, table};
 
 /// Beyond this a figure is no count of persons, and nothing is concluded from it.
 const MOST: i64 = 1 << 40;
@@ -32,27 +33,28 @@ impl Shown {
             let mut specs = policy.table.iter();
             specs.find(|spec| spec.kind == series.kind && spec.id == table.id)
         };
+        let venues = Venues::of(series, tables);
         let whole = |table: &&Table| table.cells.len() == table::cell_count(&table.axes);
         let personal = tables.iter().filter(whole).filter_map(|table| {
             let spec = spec(table);
             let personal = table.measure.counts_persons() || spec.is_some_and(|s| s.personal);
-            personal.then(|| Self::read(series, table, spec, tables, &policy.disclosure))
+            personal.then(|| Self::read(series.period, table, spec, &venues, &policy.disclosure))
         });
         personal.collect()
     }
 
     fn read(
-        series: Series,
+        period: Period,
         table: &Table,
         spec: Option<&TableSpec>,
-        beside: &[Table],
+        venues: &[Venues],
         floor: &Floor,
     ) -> Self {
         let count = Count {
             measure: table.measure,
             signers: spec.and_then(|spec| spec.of).unwrap_or(Of::Organisations),
             axes: table.axes.clone(),
-            period: series.period,
+            period,
         };
         let attributes = match spec {
             Some(spec) => spec.attributes.clone(),
@@ -64,7 +66,7 @@ impl Shown {
         Self {
             id: table.id.clone(),
             attributes,
-            activities: activities(series, &count, beside),
+            activities: activities(&count, venues),
             said: Said {
                 count,
                 cells: table.cells.iter().map(plausible).collect(),
@@ -86,43 +88,19 @@ fn plausible(cell: &Cell) -> Cell {
 }
 
 /// Returns the most activities behind each cell, by the tables of activities beside it.
-fn activities(series: Series, count: &Count, beside: &[Table]) -> Vec<Option<u32>> {
-    let places: Vec<Dimension> = count
-        .dimensions()
-        .filter(|dimension| !dimension.describes_persons())
-        .collect();
-    let find = |measure: Measure, by: &[Dimension]| {
-        let is_by = |table: &&Table| {
-            let dimensions = table.axes.iter().map(|axis| &axis.dimension);
-            table.measure == measure && dimensions.eq(by)
-        };
-        beside.iter().find(is_by)
-    };
-    let own = find(Measure::Activities, &places).or_else(|| find(Measure::Activities, &[]));
-    let joined = match find(Measure::ActivitiesJoined, &[]) {
-        Some(joined) => value(joined, 0),
-        // A kind that is never led by another has nothing joined.
-        None => (!Measure::ActivitiesJoined.belongs_to(series.kind)).then_some(0),
-    };
-    let Some(own) = own else {
-        return vec![None; count.cells()];
-    };
-    let behind = Behind {
-        axes: &own.axes,
-        cells: (0..own.cells.len()).map(|cell| value(own, cell)).collect(),
-        joined,
-    };
-    behind.most(count)
-}
-
-fn value(table: &Table, cell: usize) -> Option<u32> {
-    u32::try_from(table.cells.get(cell)?.figure.value()?).ok()
+fn activities(count: &Count, beside: &[Venues]) -> Vec<Option<u32>> {
+    let places = by_place(count);
+    let find = |by: &[Axis]| beside.iter().find(|venues| venues.is_by(by));
+    match find(&places).or_else(|| find(&[])) {
+        Some(venues) => venues.behind().most(count),
+        None => vec![None; count.cells()],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Axis;
+    use crate::model::Measure;
 
     fn table(id: &str, measure: Measure, axes: Vec<Axis>, figures: &[Figure]) -> Table {
         let cell = |figure: &Figure| Cell {

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::count::{Count, Said};
 use super::shown::Shown;
 use super::venues::Venues;
-use crate::model::{Cell, Figure, Period};
+use crate::charter::Policy;
+use crate::model::{Cell, Figure, Period, Series, Table};
 
 /// One release: what was let out about a period, under one leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,21 @@ pub struct Vintage {
     pub venues: Vec<Venues>,
 }
 
+impl Vintage {
+    /// Reads it from the tables of one summary.
+    pub fn of(leaf: u64, series: Series, tables: &[Table], policy: &Policy) -> Self {
+        Self {
+            leaf,
+            period: series.period,
+            tables: Shown::of(series, tables, policy),
+            venues: Venues::of(series, tables),
+        }
+    }
+}
+
 /// Returns releases in which a table that says what it said before stands with the activities it
-/// was first said of: shown again as it was, it speaks of the records as they were.
+/// was first said of, and under the floor it was: shown again as it was, it speaks of the records
+/// as they were, and tells nothing new.
 pub(super) fn as_first_said(vintages: &[Vintage]) -> Vec<Vintage> {
     let mut settled: Vec<Vintage> = Vec::with_capacity(vintages.len());
     let mut newest: BTreeMap<Period, usize> = BTreeMap::new();
@@ -42,6 +56,7 @@ pub(super) fn as_first_said(vintages: &[Vintage]) -> Vec<Vintage> {
                 let mut tables = before.tables.iter();
                 if let Some(same) = tables.find(|other| other.said == shown.said) {
                     shown.activities.clone_from(&same.activities);
+                    shown.floor.clone_from(&same.floor);
                     is_again = true;
                 }
             }

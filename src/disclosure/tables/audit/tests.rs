@@ -348,6 +348,17 @@ fn a_table_shown_again_need_not_be_of_where_activities_took_place_since() {
 }
 
 #[test]
+fn what_is_shown_again_under_a_higher_floor_tells_nothing_new() {
+    let mut log = Log::new(5, true);
+    log.release("2018").attended(vec![], &[exact(7)]);
+    log.floor.min_cell = 30;
+    log.release("2018").attended(vec![], &[exact(7)]);
+    assert!(log.disclosed().is_empty());
+    log.release("2019").attended(vec![], &[exact(7)]);
+    assert_eq!(log.disclosed(), ["cell 2019  7..7"]);
+}
+
+#[test]
 fn a13_rounded_to_five() {
     let mut log = Log::new(5, true);
     log.release("2018")
