@@ -348,7 +348,10 @@ pub(crate) fn state(visits: &[Visit], plan: &[Count]) -> State {
     let all = || planned.clone().chain(&unpublished);
     let layout = Layout::of(all()).expect("tables that fit together");
     let sheet = |count: &Count| Sheet {
-        id: "planned".repeat(usize::from(plan.contains(count))),
+        id: match plan.contains(count) {
+            true => "planned".to_owned(),
+            false => String::new(),
+        },
         attributes: count
             .dimensions()
             .filter(|d| d.describes_persons())

@@ -10,17 +10,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::world::World;
-use crate::world::node::refusal;
+use crate::world::node::{A_TRAINING, refusal};
 
-const ADD: [&str; 7] = [
-    "record",
-    "add",
-    "--kind",
-    "training",
-    "--set",
-    "title=A day",
-    "start=2018-02-03",
-];
+const ADD: [&str; 7] = {
+    let [record, add, kind, training, set, title] = A_TRAINING;
+    [record, add, kind, training, set, title, "start=2018-02-03"]
+};
 
 /// A user with no rights of their own.
 const NOBODY: u32 = 65_534;
