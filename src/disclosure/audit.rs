@@ -368,11 +368,7 @@ impl<'a> Search<'a> {
 const FEW: usize = 4000;
 
 /// What is nearest is mostly found within few branches, or not at all.
-const SOON: Whole = Whole {
-    branches: Some(BRANCHES),
-    ..Whole::ANY
-};
-const BRANCHES: u64 = 100;
+const SOON: Whole = Whole::ANY.up_to(100);
 
 /// How far from a whole number the best of a program may be and count as it.
 const WHOLE: f64 = 1e-6;

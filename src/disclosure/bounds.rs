@@ -149,8 +149,9 @@ impl<'a> Reader<'a> {
     fn beyond(&self, form: &Form, constant: i64) -> Option<f64> {
         let most = self.rows.bounds(form).1?.checked_sub(constant)?;
         // In fractions each atom may be a little more.
-        let apart = i64::try_from(form.terms().count()).ok()?;
-        Some(most.checked_add(apart)?.checked_add(1)? as f64)
+        let mut times = form.terms().map(|(_, times)| times.checked_abs());
+        let apart = times.try_fold(1i64, |sum, times| sum.checked_add(times?))?;
+        Some(most.checked_add(apart)? as f64)
     }
 
     /// Returns the least (`sign` 1) or the most (-1) of some columns, going on from what is solved

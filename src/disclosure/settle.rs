@@ -73,10 +73,7 @@ fn part_of(program: &Program, line: &Line, values: &[f64], free: &[bool]) -> (Pr
 }
 
 /// What is to be had near by is had at once.
-const SOON: Whole = Whole {
-    branches: Some(20),
-    ..Whole::ANY
-};
+const SOON: Whole = Whole::ANY.up_to(20);
 
 /// A line with more columns says little of each.
 const SHORT: usize = 12;

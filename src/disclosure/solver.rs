@@ -61,6 +61,14 @@ impl Whole {
             branches: None,
         }
     }
+
+    /// The same, given up after so many branches.
+    pub const fn up_to(self, branches: u64) -> Self {
+        Self {
+            branches: Some(branches),
+            ..self
+        }
+    }
 }
 
 /// An unknown of a program.

@@ -132,9 +132,7 @@ pub fn choose(
     let is_lost = plan.protect_all(&mut |done| progress(done, all));
     if !is_lost {
         plan.show_again(&mut |done| progress(needs + done, all));
-    }
-    plan.needed.clone_from(&plan.hidden);
-    if !is_lost {
+        plan.needed = Some(plan.hidden.clone());
         plan.settle_nothing();
     }
     progress(all, all);
@@ -168,7 +166,7 @@ struct Plan<'a> {
     costs: Vec<f64>,
     hidden: Vec<bool>,
     /// What was hidden before what is nothing was looked at.
-    needed: Vec<bool>,
+    needed: Option<Vec<bool>>,
     pools: Vec<Pool>,
     /// What stands near what in each world that is large.
     near: Vec<Option<Near>>,
@@ -210,7 +208,7 @@ impl<'a> Plan<'a> {
             choices,
             costs: choices.iter().enumerate().map(cost).collect(),
             hidden: choices.iter().map(|choice| choice.must_hide).collect(),
-            needed: Vec::new(),
+            needed: None,
             pools,
             near,
             search,
@@ -587,7 +585,7 @@ impl<'a> Plan<'a> {
         Chosen {
             unproven: unproven.collect(),
             proofs: self.pools.into_iter().map(Proof::of).collect(),
-            needed: self.needed,
+            needed: self.needed.unwrap_or_else(|| self.hidden.clone()),
             hidden: self.hidden,
             relaxed: self.relaxed,
         }
