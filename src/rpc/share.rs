@@ -176,43 +176,48 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// The messages of one call as they come in: how much of an unfinished one is here.
+/// The messages of one call as they come in: how much an unfinished one takes up.
 ///
 /// Source: gRPC over HTTP/2, "Length-Prefixed-Message".
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     prefix: [u8; 5],
     have: usize,
+    /// How long the one that comes in says it is, and how much of it is not here.
+    length: u64,
     left: u64,
-    here: u64,
     /// The longest any message said it was.
     longest: u64,
 }
 
 impl Messages {
-    /// Takes in bytes; returns how many of an unfinished message are here now.
+    /// Takes in bytes; returns how many an unfinished message takes up now: all it says it is, since
+    /// room is made for it as soon as that is known. For one that is too long none is made.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> u64 {
         while !bytes.is_empty() {
             if self.left > 0 {
                 let taken = self.left.min(bytes.len() as u64);
                 self.left -= taken;
-                self.here += taken;
                 bytes = bytes.get(taken as usize..).unwrap_or_default();
                 continue;
             }
-            self.here = 0;
             let taken = (self.prefix.len() - self.have).min(bytes.len());
             self.prefix[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
             self.have += taken;
             bytes = &bytes[taken..];
             if self.have == self.prefix.len() {
                 let [_, a, b, c, d] = self.prefix;
-                self.left = u32::from_be_bytes([a, b, c, d]).into();
-                self.longest = self.longest.max(self.left);
+                self.length = u32::from_be_bytes([a, b, c, d]).into();
+                self.left = self.length;
+                self.longest = self.longest.max(self.length);
                 self.have = 0;
             }
         }
-        if self.left == 0 { 0 } else { self.here }
+        match self.left {
+            0 => 0,
+            _ if self.length > MESSAGE_LIMIT as u64 => 0,
+            _ => self.length,
+        }
     }
 
     /// Returns whether a message says it is longer than any service reads.
@@ -264,14 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_message_is_counted_and_a_finished_one_is_not() {
+    fn an_unfinished_message_is_counted_whole_and_a_finished_one_is_not() {
         let mut messages = Messages::default();
         assert_eq!(messages.take(&[0, 0, 0, 0]), 0);
-        assert_eq!(messages.take(&[3, 1, 2]), 2);
-        assert_eq!(messages.take(&[3, 0, 0, 0, 0, 9, 1]), 1);
+        assert_eq!(messages.take(&[3, 1, 2]), 3);
+        assert_eq!(messages.take(&[3, 0, 0, 0, 0, 9, 1]), 9);
         assert!(!messages.is_too_long());
         assert_eq!(messages.take(&[0; 8]), 0);
-        messages.take(&[0, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(messages.take(&[0, 0xff, 0xff, 0xff, 0xff, 1]), 0);
         assert!(messages.is_too_long());
     }
 }
