@@ -9,6 +9,9 @@
 //! A restored node, or one whose public plane lost its newest part, has also forgotten what it
 //! cosigned. It cosigns a log again once somebody other
 //! than that log's owner has given it all it holds; where there is nobody else, the owner.
+//!
+//! One that lacks what it once held would call missing what was reported, so it answers no question
+//! about reports until then. A backup that was restored is whole as of its day, and answers at once.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -54,6 +57,8 @@ struct State {
     ahead: Option<(u64, MemberId)>,
     /// After a restore, until enough peers have given all they hold.
     restored: Option<Restored>,
+    /// Whether damage took some of what was held.
+    lacking: bool,
 }
 
 /// What a restored node waits for.
@@ -81,6 +86,7 @@ impl HeadWatch {
             tried: false,
             ahead: None,
             restored: None,
+            lacking: false,
         };
         Self {
             changed: watch::Sender::new(state.sense()),
@@ -95,6 +101,21 @@ impl HeadWatch {
         let level = BTreeSet::new();
         self.lock().restored = Some(Restored { why, level, over });
         self
+    }
+
+    /// Says that damage took some of what was held.
+    #[must_use]
+    pub fn lacking(self) -> Self {
+        self.lock().lacking = true;
+        self
+    }
+
+    /// Returns why some of what was held is not held now, until peers have given it back.
+    pub fn lacks(&self) -> Option<String> {
+        let state = self.lock();
+        let marked = state.marked.as_ref().map(|mark| &mark.reason);
+        let restored = state.restored.as_ref().map(|restored| &restored.why);
+        marked.or(restored).filter(|_| state.lacking).cloned()
     }
 
     /// Returns whether a head of this member's log may be cosigned.
@@ -346,6 +367,21 @@ mod tests {
         assert_eq!(watch.sense(), HeadSense::Sure);
         assert!(watch.may_cosign(&anpud(), &roll));
         assert!(over.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
+    #[test]
+    fn what_damage_took_is_lacking_until_peers_have_given_it_and_what_a_backup_lacks_is_not() {
+        let roll = roll(&[("anpud", true)]);
+        let (whole, _) = restored(5);
+        assert_eq!(whole.lacks(), None);
+        let (watch, _) = restored(5);
+        let watch = watch.lacking();
+        assert_eq!(watch.lacks().as_deref(), Some("restored"));
+        watch.first_round_ended();
+        watch.shown(&anpud(), 5, 5);
+        assert!(watch.lacks().is_some());
+        watch.level_with(&anpud(), 5, &roll);
+        assert_eq!(watch.lacks(), None);
     }
 
     #[test]

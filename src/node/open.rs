@@ -25,7 +25,7 @@ use crate::rpc::services::holds::let_out_held;
 use crate::rpc::services::office::Troubles;
 use crate::rpc::services::{Office, PeerBook, Routes, local_routes, peer_routes, sync_service};
 use crate::rpc::{CallError, Client, TrustSource, connect};
-use crate::store::backup::RestoreMark;
+use crate::store::backup::{Cause, RestoreMark};
 use crate::store::replica::Replica;
 use crate::store::{CheckpointFile, Entropy, NodeDir, StoreError, file};
 
@@ -90,6 +90,8 @@ impl Node {
             Arc::new(move || clock.now()),
             Patience::default(),
         ));
+        let watched = Arc::downgrade(&federation);
+        public.answers_unless(move || watched.upgrade()?.sense.lacks());
         let dial = TlsDial {
             own: Arc::clone(&public.own_cert),
             trust: Arc::clone(&public) as Arc<dyn TrustSource>,
@@ -177,8 +179,18 @@ fn head_watch(
     checkpoint: &CheckpointFile,
 ) -> Result<HeadWatch, Failure> {
     let doubt = doubt(public, checkpoint)?;
+    let is_short = match &doubt {
+        Some(mark) => own_size(public)? < mark.size,
+        None => false,
+    };
     let Some(restored) = RestoreMark::read(path).map_err(failure)? else {
-        return Ok(HeadWatch::new(doubt));
+        let watch = HeadWatch::new(doubt);
+        return Ok(if is_short { watch.lacking() } else { watch });
+    };
+    let is_lacking = match restored.cause {
+        Cause::FellBack => true,
+        Cause::Rebuilt(_) => is_short,
+        Cause::Restored(_) => false,
     };
     let why = restored.cause.to_string();
     let reason = format!("{why}, and may have signed more since; sync with a peer");
@@ -193,7 +205,17 @@ fn head_watch(
             tracing::warn!(%error, "restore mark not taken away");
         }
     };
-    Ok(HeadWatch::new(mark).restored(why, Box::new(over)))
+    let watch = HeadWatch::new(mark).restored(why, Box::new(over));
+    Ok(if is_lacking { watch.lacking() } else { watch })
+}
+
+/// Returns how many leaves of its own log the store holds.
+fn own_size(public: &PublicPlane) -> Result<u64, Failure> {
+    let Ok(charter) = public.charter() else {
+        return Ok(0);
+    };
+    let log = public.store.log(&charter.origin(&public.me.id));
+    Ok(log.map_err(failure)?.map_or(0, |log| log.size))
 }
 
 /// Returns why the store may be behind what this node has signed, if it may be: it does not bear
@@ -252,11 +274,10 @@ fn is_own(signed: &SignedCheckpoint, charter: &Charter, me: &MemberId) -> bool {
 /// Returns why a log without its checkpoint file is in doubt: the file is there before the first
 /// leaf is, so it was lost, and the log may have been longer.
 fn without_checkpoint(public: &PublicPlane, what: &str) -> Result<Option<Mark>, Failure> {
-    let Ok(charter) = public.charter() else {
+    if public.charter().is_err() {
         return Ok(None);
-    };
-    let log = public.store.log(&charter.origin(&public.me.id));
-    let size = log.map_err(failure)?.map_or(0, |log| log.size);
+    }
+    let size = own_size(public)?;
     let reason = format!(
         "the checkpoint file {what}, so the {size} leaves held may not be all this node has \
          signed; sync with a peer that holds its log"

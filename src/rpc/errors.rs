@@ -289,6 +289,11 @@ impl Told for plane::PlaneError {
                 "no_charter",
                 "apply the consortium's charter: `counterfoil charter apply FILE`",
             ),
+            Self::Lacking(_) => (
+                "lacking",
+                "sync with a peer first: `counterfoil peer sync`; where none is left, restore the \
+                 newest backup",
+            ),
             Self::Store(error) => error.word(),
             Self::Report(error) => error.word(),
             Self::Charter(error) => error.word(),

@@ -4,7 +4,7 @@
 //! into the report's columns and the revocations.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
@@ -53,6 +53,9 @@ pub enum PlaneError {
     /// A leaf cannot be proven.
     #[error(transparent)]
     Prove(#[from] ProveError),
+    /// This node lacks some of what it once held.
+    #[error("the public plane lacks what it once held, and a report would call that missing: {0}")]
+    Lacking(String),
     /// A query has no answer.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -72,10 +75,20 @@ pub struct PublicPlane {
     pub own_cert: Arc<OwnCert>,
     /// The time.
     pub clock: Clock,
+    lacks: OnceLock<Lacks>,
     in_force: RwLock<Option<InForce>>,
     seen: Mutex<Seen>,
     revoked: RwLock<HashSet<(MemberId, [u8; 32])>>,
     changes: watch::Sender<u64>,
+}
+
+/// Says why this node lacks some of what it once held, while it does.
+struct Lacks(Box<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl std::fmt::Debug for Lacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Lacks").field(&(self.0)()).finish()
+    }
 }
 
 /// The charter's versions, and the one that counts.
@@ -118,6 +131,7 @@ impl PublicPlane {
             me,
             own_cert: OwnCert::empty(),
             clock,
+            lacks: OnceLock::new(),
             in_force: RwLock::new(in_force),
             seen: Mutex::default(),
             revoked: RwLock::default(),
@@ -278,6 +292,21 @@ impl PublicPlane {
         self.changes.send_modify(|count| *count += 1);
     }
 
+    /// Lets nothing be answered about reports while `lacks` says why some of what was held is not.
+    pub fn answers_unless(&self, lacks: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        // Only the first is heard: there is one watch over one node.
+        let _ = self.lacks.set(Lacks(Box::new(lacks)));
+    }
+
+    /// Refuses while some of what was held is not.
+    ///
+    /// # Errors
+    /// [`PlaneError::Lacking`].
+    pub fn holds_all(&self) -> Result<(), PlaneError> {
+        let lacks = self.lacks.get().and_then(|lacks| (lacks.0)());
+        lacks.map_or(Ok(()), |why| Err(PlaneError::Lacking(why)))
+    }
+
     /// Answers a query in the name of a member, or of this node's own user.
     ///
     /// # Errors
@@ -287,6 +316,7 @@ impl PublicPlane {
         reader: Option<MemberId>,
         request: &wire::QueryRequest,
     ) -> Result<wire::QueryResponse, PlaneError> {
+        self.holds_all()?;
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
         Ok(report::query(
@@ -306,6 +336,7 @@ impl PublicPlane {
         reader: Option<MemberId>,
         request: &wire::CoverageRequest,
     ) -> Result<wire::CoverageResponse, PlaneError> {
+        self.holds_all()?;
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
         Ok(report::coverage(
@@ -325,6 +356,7 @@ impl PublicPlane {
         reader: Option<MemberId>,
         request: &wire::StoryRequest,
     ) -> Result<wire::StoryResponse, PlaneError> {
+        self.holds_all()?;
         let consortium = self.consortium_now()?;
         let seen = self.caught_up()?;
         Ok(report::story(
@@ -340,6 +372,7 @@ impl PublicPlane {
     /// # Errors
     /// When there is no charter, it names no such member, or the solver fails.
     pub fn audit(&self, member: &MemberId) -> Result<wire::AuditResponse, PlaneError> {
+        self.holds_all()?;
         let chain = self.chain().ok_or(PlaneError::NoCharter)?;
         Ok(report::audit(&self.store, &chain, member)?)
     }
@@ -362,6 +395,7 @@ impl PublicPlane {
         member: &MemberId,
         index: u64,
     ) -> Result<wire::ProveResponse, PlaneError> {
+        self.holds_all()?;
         let charter = self.charter()?;
         let proof = report::prove(&self.store, &charter, reader, member, index)?;
         Ok(wire::ProveResponse {

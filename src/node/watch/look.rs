@@ -35,6 +35,10 @@ const WORDS: &[(&str, &str)] = &[
         "restored",
         "it cosigns nothing before peers have shown what is newer",
     ),
+    (
+        "lacking",
+        "it gives no report before a peer has given back what damage took",
+    ),
     ("no_charter", "it has no charter"),
     (
         "charter_conflict",

@@ -44,6 +44,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     ("unsure_head", "warn", "`counterfoil peer sync`"),
     ("restored", "warn", "`counterfoil peer sync`"),
+    ("lacking", "bad", "`counterfoil peer sync`"),
     (
         "peer",
         "warn",

@@ -279,7 +279,15 @@ impl PeerBook for Peering {
                  it holds"
             ),
         });
-        errors.chain(unsure).chain(restored).collect()
+        let lacking = sense.lacks().map(|why| Problem {
+            code: "lacking".to_owned(),
+            message: format!("{why}; it gives no report until a peer has given back what it lacks"),
+        });
+        errors
+            .chain(unsure)
+            .chain(restored)
+            .chain(lacking)
+            .collect()
     }
 }
 

@@ -194,6 +194,7 @@ impl Office {
     /// Returns every leaf of the own log about a series, with what became of it.
     fn releases(&self, opened: &Opened) -> Result<Vec<wire::ReleaseEntry>, Status> {
         let origin = self.charter()?.origin(&self.public.me.id);
+        self.public.holds_all().map_err(|error| error.told())?;
         let listed = listing(&self.public.store, &origin).map_err(|error| error.told())?;
         let since = Sent::read(&opened.store, None, self.fy_month())
             .and_then(|sent| sent.since(&opened.store))
