@@ -106,17 +106,17 @@ impl Plan<'_> {
             .open()
             .flat_map(|table| choices.of(table, self.sheets[table]))
             .collect();
-        for candidate in &mut candidates {
-            let said = &mut candidate.choice.hidden_as;
-            *said = said.filter(|_| self.says_small);
-            *said = said.or(self.brackets[candidate.table]);
-        }
         for (nth, sheet) in self.ahead.iter().enumerate().filter(|_| self.looks_ahead) {
             let mut later = choices.of(self.sheets.len() + nth, sheet);
             for candidate in &mut later {
                 candidate.choice.cost *= LATER;
             }
             candidates.append(&mut later);
+        }
+        for candidate in &mut candidates {
+            let bracket = self.brackets.get(candidate.table).copied().flatten();
+            let said = &mut candidate.choice.hidden_as;
+            *said = said.filter(|_| self.says_small).or(bracket);
         }
         candidates
     }

@@ -6,7 +6,7 @@ use counterfoil::model::{Figure, Measure};
 
 use super::book::{Member, Visit, count};
 use super::catalogue::{
-    genders, heads, interval, moment, nothing_is_given_away, persons, threshold,
+    countries, genders, heads, interval, moment, nothing_is_given_away, persons, threshold,
     threshold_gives_away,
 };
 use super::enumerate::Attacker;
@@ -69,6 +69,26 @@ fn quarters_of_8_8_8_0_after_their_year() {
     nothing_is_given_away(&member);
     assert_eq!(member.publish("2018"), year);
     nothing_is_given_away(&member);
+}
+
+/// What will be said of a small quarter is said with it, if at all: it does not keep the year back.
+#[test]
+fn a_year_with_a_small_quarter_shows_what_is_large() {
+    let visits = [heads("2018Q1", "TH", 7), heads("2018Q2", "VN", 30)];
+    let by = [countries(&["TH", "VN", "NP"])];
+    let mut plan = vec![count(Measure::Attendances, &by, "2018")];
+    let totals = [&["2018"], &QUARTERS[..]].concat();
+    let totals = totals.into_iter();
+    plan.extend(totals.map(|when| count(Measure::Attendances, &[], when)));
+    let mut member = Member::new(10, visits.to_vec(), plan);
+    let year = member.publish("2018");
+    assert_eq!(year[0][1..], [Figure::Exact(30), Figure::Exact(0)]);
+    assert!(year[1][0].lower() >= 30, "{year:?}");
+    for quarter in QUARTERS {
+        member.publish(quarter);
+        nothing_is_given_away(&member);
+    }
+    assert_eq!(member.publish("2018"), year);
 }
 
 #[test]
