@@ -154,8 +154,9 @@ pub(super) async fn run<H: Host>(
                 .with_node(Plane::Private, async |node| node.set_status(request).await)
                 .await?;
             let leaf = said.published.unwrap_or_default();
-            context.answer(&ReleasesReply {
-                releases: vec![Release {
+            context.answer(&StatusReply {
+                already_said: said.already_said,
+                releases: [Release {
                     leaf_index: leaf.leaf_index,
                     series: leaf.series,
                     revision: leaf.revision,
@@ -276,6 +277,31 @@ impl Reply for PublishReply {
             self.root_hash
         ));
         text
+    }
+}
+
+/// What was said of a kind and period, or had been.
+#[derive(Debug, Serialize)]
+struct StatusReply {
+    already_said: bool,
+    releases: [Release; 1],
+}
+
+impl Reply for StatusReply {
+    fn human(&self) -> String {
+        let [said] = &self.releases;
+        let Release {
+            leaf_index,
+            series,
+            state,
+            ..
+        } = said;
+        match self.already_said {
+            true => format!(
+                "Already said: {series} is {state}, in leaf {leaf_index}. Nothing was added.\n"
+            ),
+            false => format!("Said: {series} is {state}, in leaf {leaf_index} of the log.\n"),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`office`]: both planes of one node, for the local socket.
 //! - `records`, `releases`, `approvals`, `vault`, `admin`: only on the local socket.
+//! - `statuses`: a kind and period have no summary, and why.
 //! - [`holds`]: a previewed draft leaves now, or once its time has come.
 //! - [`upkeep`]: backups, and looking for damage; `doctor`: what is looked at.
 //! - [`federation`], `reports`, `charters`: the public plane alone.
@@ -18,6 +19,7 @@ mod records;
 mod releases;
 mod reports;
 mod retention;
+mod statuses;
 pub mod upkeep;
 mod vault;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
-use super::office::{Office, base64, terms};
+use super::office::{Office, terms};
 use super::{PeerBook, blocking, invalid};
 use crate::disclosure::tables::Why;
 use crate::model::{self, Cell, Kind, Period, Series, Table, Tally};
@@ -104,22 +104,7 @@ impl Releases for ReleasesService {
             let kind: Kind = asked.kind.parse().map_err(invalid)?;
             let period: Period = asked.period.parse().map_err(invalid)?;
             let said: SeriesStatus = asked.status.parse().map_err(invalid)?;
-            let today = office.public.clock.today();
-            let published = office.at_door(|opened, charter, door| {
-                let period = period.with_financial_year(charter.policy().fy_month());
-                if !charter.policy().grains(kind).contains(&period.grain()) {
-                    let grain = period.grain();
-                    return Err(ReleaseError::NoTables { kind, grain }.told());
-                }
-                let series = Series { kind, period };
-                door.status(&opened.store, series, said, today)
-                    .map_err(|error| error.told())
-            })?;
-            Ok(wire::SetStatusResponse {
-                published: leaves(&published).into_iter().next(),
-                tree_size: published.tree_size,
-                root_hash: base64(&published.root.0),
-            })
+            office.say(kind, period, said)
         })
         .await
     }

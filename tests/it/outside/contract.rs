@@ -410,6 +410,33 @@ fn statuses(node: &Node) {
         &["release", "status", "2018Q1", "nil", "--kind", "training"],
         "exists",
     );
+    said_once(node);
+}
+
+/// The same again is no leaf, another word is; what is not over yet is not nil.
+fn said_once(node: &Node) {
+    let say = |period, word| ["release", "status", period, word, "--kind", "training"];
+    let leaf = |said: Value| said["releases"][0]["leaf_index"].as_u64().expect("a leaf");
+    let first = node.ok(&say("2022", "nil"));
+    assert_eq!(first["already_said"], false, "{first}");
+    let again = node.ok(&say("2022", "nil"));
+    assert_eq!(again["already_said"], true, "{again}");
+    let first = leaf(first);
+    assert_eq!(leaf(again), first);
+    assert_eq!(leaf(node.ok(&say("2022", "excused"))), first + 1);
+    assert_eq!(leaf(node.ok(&say("2022", "nil"))), first + 2);
+    // A record makes the word untrue, said before or not.
+    let set = ["--set", "title=T", "start=2022-03-02"];
+    let add = [&["record", "add", "--kind", "training"][..], &set].concat();
+    let added = node.ok(&add);
+    node.refused(&say("2022", "nil"), "invalid");
+    node.ok(&["record", "delete", text(&added, "id")]);
+
+    let told = node.refused(&say("2999", "nil"), "not_over");
+    assert!(told.contains("2999 begins on 2999-01-01"), "{told}");
+    node.refused(&say("2999", "excused"), "not_over");
+    let leaves = node.ok(&["health"])["tree_size"].as_u64();
+    assert_eq!(leaves, Some(first + 3), "what is refused is no leaf");
 }
 
 fn peers(inpud: &Node, anpud: &Node) {
@@ -578,7 +605,7 @@ fn without_a_process(node: &Node) {
     let health = node.ok(&["health"]);
     assert_eq!(
         (&health["locked"], &health["tree_size"]),
-        (&json!(true), &json!(6))
+        (&json!(true), &json!(9))
     );
     let listed = node.ok(&["record", "list", "--kind", "training"]);
     assert_eq!(listed["records"].as_array().map(Vec::len), Some(2));
