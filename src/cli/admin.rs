@@ -96,6 +96,9 @@ struct HealthReply {
     charter_version: u32,
     tree_size: u64,
     problems: Vec<Problem>,
+    /// What is no trouble yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Problem>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +119,7 @@ impl From<wire::HealthResponse> for HealthReply {
             charter_version: health.charter_version,
             tree_size: health.tree_size,
             problems: health.problems.into_iter().map(problem).collect(),
+            waiting: health.waiting.into_iter().map(problem).collect(),
         }
     }
 }
@@ -130,7 +134,7 @@ impl Reply for HealthReply {
         };
         let leaves = count(self.tree_size, "leaf", "leaves");
         let mut text = format!("{ready}: {locked}, {charter}, {leaves} in its log.\n");
-        for problem in &self.problems {
+        for problem in self.problems.iter().chain(&self.waiting) {
             text.push_str(&format!("- {} ({})\n", problem.message, problem.code));
         }
         super::output::printable(&text)
@@ -166,5 +170,24 @@ mod tests {
             serde_json::to_string(&reply).expect("it is JSON"),
             r#"{"ready":false,"locked":true,"charter_version":0,"tree_size":0,"problems":[{"code":"no_charter","message":"there is no charter yet"}]}"#
         );
+    }
+
+    #[test]
+    fn a_peer_not_yet_tried_is_told_and_is_no_problem() {
+        let waiting = wire::Problem {
+            code: "not_yet_tried".to_owned(),
+            message: "anpud: not yet tried".to_owned(),
+        };
+        let reply = HealthReply::from(wire::HealthResponse {
+            ready: true,
+            waiting: vec![waiting],
+            ..wire::HealthResponse::default()
+        });
+        let human = reply.human();
+        assert!(
+            human.ends_with("- anpud: not yet tried (not_yet_tried)\n"),
+            "{human}"
+        );
+        assert!(reply.problems.is_empty());
     }
 }

@@ -26,8 +26,14 @@ impl fmt::Debug for Line {
 
 /// Why a peer could not be dialled, in one sentence that names the address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DialError(pub String);
+pub enum DialError {
+    /// Nobody answers there: its node may not be up yet.
+    #[error("{0}")]
+    Nobody(String),
+    /// Somebody answers, and is not the peer's node or refuses; or it is no address.
+    #[error("{0}")]
+    Wrong(String),
+}
 
 /// A dialling under way.
 pub type Dialling<'a> = Pin<Box<dyn Future<Output = Result<Line, DialError>> + Send + 'a>>;

@@ -44,5 +44,5 @@ pub use node::{Clock, Federation, News, Patience, Side};
 pub use peers::{PeerError, Peers};
 pub use roll::{CharterOutcome, Charters, Roll, RollMember};
 pub use sense::{HeadSense, HeadWatch, Mark};
-pub use status::{PeerStatus, Target};
+pub use status::{Awaited, PeerStatus, Target};
 pub use witness::Witness;

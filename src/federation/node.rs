@@ -205,8 +205,21 @@ impl Federation {
         let mut statuses = self.statuses();
         let status = statuses.entry(peer.clone()).or_default();
         status.error = error.map(str::to_owned);
+        status.silent_since = None;
         if error.is_none() {
             status.last_sync = Some(now);
+        }
+    }
+
+    /// Notes that nobody answered where a peer was dialled.
+    pub(super) fn unanswered(&self, peer: &MemberId, error: &str) {
+        let now = (self.clock)();
+        let mut statuses = self.statuses();
+        let status = statuses.entry(peer.clone()).or_default();
+        status.error = Some(error.to_owned());
+        // Who was heard before is missed at once.
+        if status.last_sync.is_none() && status.follows.is_none() {
+            status.silent_since.get_or_insert(now);
         }
     }
 

@@ -6,16 +6,17 @@
 //! the stream it opens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::dial::{Dial, Line, Pace};
+use super::dial::{Dial, DialError, Line, Pace};
 use super::error::SyncError;
 use super::node::{Federation, News, Side};
-use super::status::Target;
+use super::status::{Awaited, PeerStatus, Target};
 use crate::model::MemberId;
 use crate::store::{Entropy, StoreError};
 use crate::wire::PeerSync;
@@ -59,6 +60,8 @@ pub struct Peers {
     /// Held while dialling a member, so that it is dialled once at a time.
     turns: Mutex<BTreeMap<MemberId, Arc<tokio::sync::Mutex<()>>>>,
     changed: Notify,
+    /// Whether peers are dialled by themselves.
+    runs: AtomicBool,
 }
 
 impl Peers {
@@ -71,6 +74,7 @@ impl Peers {
             entropy,
             turns: Mutex::default(),
             changed: Notify::new(),
+            runs: AtomicBool::new(false),
         }
     }
 
@@ -167,6 +171,22 @@ impl Peers {
         Ok(done)
     }
 
+    /// Returns in what way a peer is still awaited: it was not reached since the start, and the
+    /// time between two syncs is not over since it was first tried. `None` for a peer that was
+    /// heard, that something is wrong with, or that nobody tries.
+    pub fn awaited(&self, member: &MemberId) -> Option<Awaited> {
+        let status = self.node.status(member);
+        if status == PeerStatus::default() {
+            return self
+                .runs
+                .load(Ordering::Relaxed)
+                .then_some(Awaited::Untried);
+        }
+        let silent = (self.node.clock)().saturating_sub(status.silent_since?);
+        let is_soon = silent < self.pace.interval.as_secs();
+        is_soon.then_some(Awaited::Silent(status.error?))
+    }
+
     fn check_member(&self, member: &MemberId) -> Result<(), PeerError> {
         let roll = self.node.roll().ok_or(PeerError::NoCharter)?;
         let known = roll
@@ -207,13 +227,19 @@ impl Peers {
                         .sync(member, Side::Dialled, incoming, outgoing)
                         .await;
                 }
+                // That somebody wrong answers at one address weighs more than silence at another.
+                Err(DialError::Nobody(_)) if failed.is_some() => {}
                 Err(error) => failed = Some(error),
             }
         }
-        let reason = failed.map_or_else(|| "it has no address".to_owned(), |error| error.0);
+        let nobody = matches!(failed, Some(DialError::Nobody(_)));
+        let reason = failed.map_or_else(|| "it has no address".to_owned(), |e| e.to_string());
         let error = SyncError::Unreachable { reason }.to_string();
         tracing::debug!(peer = %member, error, "peer not reached");
-        self.node.ended(member, Some(&error));
+        match nobody {
+            true => self.node.unanswered(member, &error),
+            false => self.node.ended(member, Some(&error)),
+        }
         PeerSync {
             member: member.to_string(),
             error,
@@ -223,6 +249,7 @@ impl Peers {
 
     /// Keeps syncing with every peer until dropped.
     pub async fn run(self: Arc<Self>) {
+        self.runs.store(true, Ordering::Relaxed);
         let mut tasks = JoinSet::new();
         let mut running: BTreeMap<MemberId, (Target, AbortHandle)> = BTreeMap::new();
         let (tried, mut first_tries) = mpsc::channel(16);

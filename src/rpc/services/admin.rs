@@ -44,6 +44,9 @@ pub trait PeerBook: std::fmt::Debug + Send + Sync {
 
     /// Returns what troubles the federation.
     fn problems(&self) -> Vec<wire::Problem>;
+
+    /// Returns what is no trouble yet: peers that were not reached so soon after the start.
+    fn waiting(&self) -> Vec<wire::Problem>;
 }
 
 /// The service.
@@ -66,7 +69,14 @@ impl Admin for AdminService {
         _request: Request<wire::HealthRequest>,
     ) -> Result<Response<wire::HealthResponse>, Status> {
         let (office, troubles) = (Arc::clone(&self.office), self.peers.problems());
-        blocking(move || Ok(office.health(troubles))).await
+        let waiting = self.peers.waiting();
+        blocking(move || {
+            Ok(wire::HealthResponse {
+                waiting,
+                ..office.health(troubles)
+            })
+        })
+        .await
     }
 
     async fn unlock(
@@ -310,6 +320,7 @@ impl Office {
             charter_version: charter.map_or(0, |charter| charter.version()),
             tree_size,
             problems,
+            waiting: Vec::new(),
         }
     }
 

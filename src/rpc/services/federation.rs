@@ -11,13 +11,13 @@ use tonic::{Request, Response, Status, Streaming};
 use super::PeerBook;
 use crate::charter::{Chain, Charter};
 use crate::federation::{
-    CharterOutcome, Charters, Dial, DialError, Dialling, Federation, HeadSense, Line, PeerError,
-    Peers, Roll, RollMember, Side, Target,
+    Awaited, CharterOutcome, Charters, Dial, DialError, Dialling, Federation, HeadSense, Line,
+    PeerError, Peers, Roll, RollMember, Side, Target,
 };
 use crate::identity::Role;
 use crate::identity::keys::witness_verifier;
 use crate::model::MemberId;
-use crate::rpc::connect::{self, PeerAddress, explain};
+use crate::rpc::connect::{self, ConnectError, PeerAddress, explain};
 use crate::rpc::generated::federation_client::FederationClient;
 use crate::rpc::generated::federation_server;
 use crate::rpc::plane::PublicPlane;
@@ -115,12 +115,15 @@ pub struct TlsDial {
 
 impl TlsDial {
     async fn open(&self, member: &MemberId, url: &str) -> Result<Line, DialError> {
-        let failed = |error: &dyn std::fmt::Display| DialError(error.to_string());
+        let failed = |error: &dyn std::fmt::Display| DialError::Wrong(error.to_string());
         let address: PeerAddress = url.parse().map_err(|error| failed(&error))?;
         let config = tls::client_config(self.own.clone(), self.trust.clone(), member.clone());
         let config = config.map_err(|error| failed(&error))?;
         let channel = connect::peer(&address, config).await;
-        let channel = channel.map_err(|error| failed(&error))?;
+        let channel = channel.map_err(|error| match &error {
+            ConnectError::Unreachable { .. } => DialError::Nobody(error.to_string()),
+            _ => failed(&error),
+        })?;
         let mut client = FederationClient::new(channel)
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
@@ -128,7 +131,7 @@ impl TlsDial {
         let said = ReceiverStream::new(said).map(|frame| SyncRequest { frame: Some(frame) });
         let answer = client.sync(said).await;
         let answer = answer.map_err(|error| {
-            DialError(format!(
+            DialError::Wrong(format!(
                 "{member} at {address} refused the call: {}",
                 reason(&error)
             ))
@@ -255,7 +258,10 @@ impl PeerBook for Peering {
     fn problems(&self) -> Vec<Problem> {
         let targets = self.0.targets().unwrap_or_default();
         let errors = targets.iter().filter_map(|target| {
-            let error = self.0.node().status(&target.member).error?;
+            let status = self.0.node().status(&target.member);
+            let error = status
+                .error
+                .filter(|_| self.0.awaited(&target.member).is_none())?;
             Some(Problem {
                 code: "peer".to_owned(),
                 message: format!("{}: {error}", target.member),
@@ -288,6 +294,25 @@ impl PeerBook for Peering {
             .chain(restored)
             .chain(lacking)
             .collect()
+    }
+
+    fn waiting(&self) -> Vec<Problem> {
+        let targets = self.0.targets().unwrap_or_default();
+        let waiting = targets.iter().filter_map(|target| {
+            let member = &target.member;
+            let (code, message) = match self.0.awaited(member)? {
+                Awaited::Untried => ("not_yet_tried", format!("{member}: not yet tried")),
+                Awaited::Silent(error) => (
+                    "not_yet_reached",
+                    format!("{member}: not yet reached, and tried again: {error}"),
+                ),
+            };
+            Some(Problem {
+                code: code.to_owned(),
+                message,
+            })
+        });
+        waiting.collect()
     }
 }
 

@@ -1,12 +1,14 @@
 //! Nodes that dial each other over TCP and mutual TLS.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use counterfoil::federation::{HeadSense, Pace, Peers};
+use counterfoil::federation::{Awaited, HeadSense, Pace, Peers};
 use counterfoil::identity::{Authority, Handle, Role};
 use counterfoil::rpc::serve::{Door, serve};
-use counterfoil::rpc::services::federation::TlsDial;
+use counterfoil::rpc::services::PeerBook as _;
+use counterfoil::rpc::services::federation::{Peering, TlsDial};
 use counterfoil::rpc::services::{Routes, sync_service};
 use counterfoil::rpc::{Limits, tls};
 use counterfoil::store::os_entropy;
@@ -103,6 +105,47 @@ async fn one_stream_over_tls_levels_both() {
         let status = one.node.federation.status(&other.node.id);
         assert_eq!((status.last_sync, status.error), (Some(NOW), None));
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_up_yet_is_no_trouble_at_first() {
+    let all = stations().await;
+    let [anpud, inpud, _] = &all[..] else {
+        panic!("three");
+    };
+    // A port that was free a moment ago, and where nobody listens now.
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let url = format!("https://{}", free.local_addr().expect("bound"));
+    drop(free);
+    let (peers, other) = (&inpud.peers, &anpud.node.id);
+    let told = || {
+        let book = Peering(Arc::clone(peers));
+        let words = |told: Vec<counterfoil::wire::Problem>| -> Vec<String> {
+            told.into_iter().map(|problem| problem.code).collect()
+        };
+        (words(book.problems()), words(book.waiting()))
+    };
+    peers.add(other, &url).expect("a member");
+    let running = tokio::spawn(Arc::clone(peers).run());
+    let silent = async {
+        while !matches!(peers.awaited(other), Some(Awaited::Silent(_))) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let silent = tokio::time::timeout(Duration::from_secs(20), silent).await;
+    silent.expect("it is dialled");
+    let waiting = vec!["not_yet_reached".to_owned()];
+    assert_eq!(told(), (vec![], waiting), "just started");
+    inpud.node.clock.fetch_add(3600, Ordering::SeqCst);
+    assert_eq!(told(), (vec!["peer".to_owned()], vec![]), "an hour later");
+    // Somebody who was heard is missed at once.
+    running.abort();
+    inpud.knows(anpud);
+    assert!(peers.sync_now(Some(other)).await.expect("a charter")[0].ok);
+    assert_eq!(told(), (vec![], vec![]));
+    peers.add(other, &url).expect("a member");
+    peers.sync_now(Some(other)).await.expect("a charter");
+    assert_eq!(told(), (vec!["peer".to_owned()], vec![]));
 }
 
 #[tokio::test]
