@@ -57,7 +57,7 @@ pub enum BadValue {
         character: char,
     },
     /// Not a calendar day between 1900 and 2399.
-    #[error("not a date; write it as 2018-03-31")]
+    #[error("not a day of the calendar from 1900 to 2399; write YYYY-MM-DD, such as 2018-03-31")]
     Date,
     /// A year that may be of another calendar.
     #[error(
@@ -72,10 +72,12 @@ pub enum BadValue {
     #[error("not a whole number up to {MAX_COUNT}; leave it empty where it is not known")]
     Count,
     /// Not a number of hours.
-    #[error("not a number of hours; write it as 7 or 7.5")]
+    #[error("not a number of hours; write a number, such as 7 or 7.5")]
     Hours,
     /// Not an amount.
-    #[error("not an amount; write it as 1250.50, without thousands separators or currency")]
+    #[error(
+        "not an amount; write a number such as 1250.50, without thousands separators or currency"
+    )]
     Money,
     /// Not a currency.
     #[error("not a currency; write its ISO 4217 code, such as EUR")]

@@ -425,7 +425,8 @@ fn explain_date(bad: BadDate) -> Option<String> {
         BadDate::Asked => None,
         BadDate::Value(bad) => Some(bad.to_string()),
         BadDate::Number => Some(
-            "a number, not a date; format the column as dates, or write it as 2018-03-31"
+            "a number, not a date; format the column as dates, or write YYYY-MM-DD, such as \
+             2018-03-31"
                 .to_owned(),
         ),
         BadDate::Formats(formats) => Some(format!("fits none of the MAP's formats: {formats}")),

@@ -66,9 +66,9 @@ impl DateColumn {
             // A program set to the other order made dates of those it could, and left these.
             _ if self.has_dates => {
                 "the spreadsheet holds some cells of this column as dates and this one as text, so \
-                 day and month may be exchanged in the others; write them all as 2018-03-31, or, \
-                 where the others are right, say how the texts are written in the MAP: \
-                 [dates] formats = [\"%d/%m/%Y\"]"
+                 day and month may be exchanged in the others; write them all as YYYY-MM-DD, such as \
+                 2018-03-31, or, where the others are right, say how the texts are written in the \
+                 MAP: [dates] formats = [\"%d/%m/%Y\"]"
             }
             (true, false) | (false, true) => return None,
             (false, false) => {
@@ -77,7 +77,7 @@ impl DateColumn {
             }
             (true, true) => {
                 "in this column the day comes first in some dates and the month in others; \
-                 write them as 2018-03-31"
+                 write them as YYYY-MM-DD, such as 2018-03-31"
             }
         };
         Some(Question {
