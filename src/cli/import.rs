@@ -1,5 +1,6 @@
 //! `record import`: a file handed to the node, with what became of each row.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -171,6 +172,14 @@ impl ImportReply {
     }
 }
 
+impl ImportReply {
+    /// Returns how many rows have a cell that was refused; a row may have several.
+    fn rejected_rows(&self) -> usize {
+        let lines: BTreeSet<u64> = self.rejected.iter().map(|cell| cell.line).collect();
+        lines.len()
+    }
+}
+
 impl Reply for ImportReply {
     fn human(&self) -> String {
         let place = match self.sheet.as_str() {
@@ -183,7 +192,7 @@ impl Reply for ImportReply {
             self.created,
             self.updated,
             self.unchanged,
-            self.rejected.len(),
+            self.rejected_rows(),
         );
         if self.dry_run {
             text.push_str("Nothing was stored: this was a dry run.\n");
@@ -254,6 +263,21 @@ mod tests {
             serde_json::to_string(&reply(false)).expect("it is JSON"),
             r#"{"file":"visits.csv","read":2,"created":1,"updated":0,"unchanged":0,"rejected":[{"line":3,"column":"start_date","value":"soon","reason":"a date"}],"dropped_columns":["phone"],"warnings":[]}"#
         );
+    }
+
+    #[test]
+    fn a_row_with_two_mistakes_is_one_row() {
+        let mut twice = reply(false);
+        let attended = Rejected {
+            line: 3,
+            column: "attended".to_owned(),
+            value: "many".to_owned(),
+            reason: "a number".to_owned(),
+        };
+        twice.rejected.push(attended);
+        let human = twice.human();
+        assert!(human.contains("unchanged, 1 rejected."), "{human}");
+        assert!(human.contains("soon") && human.contains("many"), "{human}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::book::{self, Book, Change, Origin};
 use super::codes::CodeLists;
-use super::entry::{Fields, Record, Values, misfit};
+use super::entry::{Fields, Record, Values, misfits};
 use super::error::RecordError;
 use super::joint;
 use super::person::{RecordKeys, SourceKey};
@@ -193,7 +193,8 @@ fn set(
         let own = || Value::Member(desk.member.clone());
         fields.entry(Field::Lead).or_insert_with(own);
     }
-    match misfit(Shape::Kind(kind), fields, desk.codes) {
+    let misfits = misfits(Shape::Kind(kind), fields, &[], desk.codes);
+    match misfits.into_iter().next() {
         Some(misfit) => Err(RecordError::Misfit {
             field: misfit.field,
             reason: misfit.reason,

@@ -195,40 +195,46 @@ fn fields_json(fields: &Fields) -> Json {
     Json::Object(fields.iter().map(one).collect())
 }
 
-/// Finds what is missing from a row, or does not fit together in it.
-pub(super) fn misfit(shape: Shape, fields: &Fields, codes: &CodeLists) -> Option<Misfit> {
-    let found = |field, reason| Some(Misfit { field, reason });
+/// Finds all that is missing from a row, or does not fit together in it. Fields in `unread` are
+/// given, but what they hold could not be read: nothing is said of these.
+pub(super) fn misfits(
+    shape: Shape,
+    fields: &Fields,
+    unread: &[Field],
+    codes: &CodeLists,
+) -> Vec<Misfit> {
+    let has = |field: Field| fields.contains_key(&field) || unread.contains(&field);
     let missing = shape
         .columns()
-        .find(|column| column.required && !fields.contains_key(&column.field));
-    if let Some(column) = missing {
-        return found(column.field, EMPTY);
-    }
+        .filter(|column| column.required && !has(column.field))
+        .map(|column| (column.field, EMPTY));
+    let mut found: Vec<(Field, Cow<'static, str>)> = missing.collect();
     match shape {
         Shape::Kind(_) => {
-            let (field, reason) = match misfit_of_record(fields) {
-                Some((field, reason)) => (field, reason.into()),
-                None => (Field::Currency, which_currency(fields, codes)?.into()),
-            };
-            found(field, reason)
+            let ends = ends_before_it_starts(fields).map(|reason| (Field::End, reason.into()));
+            let lead = lead_alone(&has).map(|reason| (Field::Lead, reason.into()));
+            let currency = which_currency(fields, &has, codes);
+            let currency = currency.map(|question| (Field::Currency, question.into()));
+            found.extend([ends, lead, currency].into_iter().flatten());
         }
-        Shape::List(List::Signatories) => {
-            let named = fields.contains_key(&Field::Name) || fields.contains_key(&Field::Person);
-            if named {
-                return None;
-            }
-            found(Field::Name, EMPTY)
+        Shape::List(List::Signatories) if !has(Field::Name) && !has(Field::Person) => {
+            found.push((Field::Name, EMPTY));
         }
-        Shape::List(_) => None,
+        Shape::List(_) => {}
     }
+    let misfit = |(field, reason)| Misfit { field, reason };
+    found.into_iter().map(misfit).collect()
 }
 
 const EMPTY: Cow<'static, str> = Cow::Borrowed("must not be empty");
 
 /// Returns the question an amount without a currency raises: it would stand in no table.
-fn which_currency(fields: &Fields, codes: &CodeLists) -> Option<String> {
-    let has = |field| fields.contains_key(&field);
-    let is_amount = |field: &Field| has(*field);
+fn which_currency(
+    fields: &Fields,
+    has: &dyn Fn(Field) -> bool,
+    codes: &CodeLists,
+) -> Option<String> {
+    let is_amount = |field: &Field| fields.contains_key(field);
     let amount = [Field::Budget, Field::Spent].into_iter().find(is_amount)?;
     if has(Field::Currency) {
         return None;
@@ -242,20 +248,19 @@ fn which_currency(fields: &Fields, codes: &CodeLists) -> Option<String> {
     ))
 }
 
-fn misfit_of_record(fields: &Fields) -> Option<(Field, &'static str)> {
-    let found = |field, reason| Some((field, reason));
-    let (start, end) = (fields.get(&Field::Start), fields.get(&Field::End));
-    if let (Some(Value::Date(start)), Some(Value::Date(end))) = (start, end)
-        && end < start
-    {
-        return found(Field::End, "lies before start");
+fn ends_before_it_starts(fields: &Fields) -> Option<&'static str> {
+    match (fields.get(&Field::Start), fields.get(&Field::End)) {
+        (Some(Value::Date(start)), Some(Value::Date(end))) if end < start => {
+            Some("lies before start")
+        }
+        _ => None,
     }
-    match (fields.get(&Field::JointId), fields.get(&Field::Lead)) {
-        (Some(_), None) => found(
-            Field::Lead,
-            "a joint activity names the member that leads it",
-        ),
-        (None, Some(_)) => found(Field::Lead, "has a meaning only together with joint_id"),
+}
+
+fn lead_alone(has: &dyn Fn(Field) -> bool) -> Option<&'static str> {
+    match (has(Field::JointId), has(Field::Lead)) {
+        (true, false) => Some("a joint activity names the member that leads it"),
+        (false, true) => Some("has a meaning only together with joint_id"),
         _ => None,
     }
 }
@@ -421,8 +426,9 @@ mod tests {
         let check = |change: &[(Field, Value)], field| {
             let mut fields = record().fields;
             fields.extend(change.iter().cloned());
-            let misfit = misfit(shape, &fields, &CodeLists::default());
-            assert_eq!(misfit.map(|m| m.field), field);
+            let misfits = misfits(shape, &fields, &[], &CodeLists::default());
+            let found: Vec<Field> = misfits.iter().map(|m| m.field).collect();
+            assert_eq!(found, Vec::from_iter(field));
         };
         let day = |y, m, d| Value::Date(jiff::civil::date(y, m, d));
         check(&[], None);
@@ -433,12 +439,26 @@ mod tests {
         check(std::slice::from_ref(&lead), Some(Field::Lead));
         check(&[joint, lead], None);
     }
+
+    #[test]
+    fn what_cannot_be_read_is_not_missing() {
+        let shape = Shape::Kind(Kind::JointProject);
+        let mut fields = Fields::new();
+        let budget = Type::Money.decode("12.5").expect("an amount");
+        fields.insert(Field::Budget, budget);
+        let unread = [Field::Title, Field::Currency];
+        let misfits = misfits(shape, &fields, &unread, &CodeLists::default());
+        let found: Vec<Field> = misfits.iter().map(|m| m.field).collect();
+        assert_eq!(found, [Field::Start]);
+    }
+
     #[test]
     fn an_amount_asks_for_its_currency() {
         let check = |fields: &Fields, codes: &CodeLists, said: Option<&str>| {
-            let misfit = misfit(Shape::Kind(Kind::JointProject), fields, codes);
-            assert_eq!(misfit.is_some(), said.is_some(), "{misfit:?}");
-            assert!(misfit.is_none_or(|m| m.reason.contains(said.unwrap_or_default())));
+            let misfits = misfits(Shape::Kind(Kind::JointProject), fields, &[], codes);
+            assert_eq!(misfits.len(), said.iter().count(), "{misfits:?}");
+            let mut reasons = misfits.iter().map(|m| &m.reason);
+            assert!(reasons.all(|reason| reason.contains(said.unwrap_or_default())));
         };
         let (none, lists) = (
             CodeLists::default(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::dates::{BadDate, DateColumn};
 use super::map::{Map, Wide, WideCell};
 use super::sheet::{Beyond, CellKind, Sheet, SheetError, SheetRow, Wanted, normal, position};
-use crate::record::entry::{Fields, misfit};
+use crate::record::entry::{Fields, misfits};
 use crate::record::schema::{Column, Field, List, POLICY_STATUSES, Shape, Type};
 use crate::record::value::{BadValue, Reader, Value};
 
@@ -180,10 +180,55 @@ impl<'a> Columns<'a> {
     }
 
     /// Reads one row.
-    pub(super) fn read(&self, row: &SheetRow<'_>, reader: Reader<'_>) -> Result<Said, BadCell> {
+    ///
+    /// # Errors
+    /// Returns every cell that is to blame; just one where cells slipped, and the others may stand
+    /// in the wrong column.
+    pub(super) fn read(
+        &self,
+        row: &SheetRow<'_>,
+        reader: Reader<'_>,
+    ) -> Result<Said, Vec<BadCell>> {
+        if let Some(slipped) = self.slipped(row) {
+            return Err(vec![slipped]);
+        }
+        let mut fields = self.map.constants.clone();
+        let (mut bad, mut unread) = (Vec::new(), Vec::new());
+        for bound in &self.bound {
+            match self.cell(bound, row, reader) {
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    fields.insert(bound.column.field, value);
+                }
+                Err(cell) => {
+                    bad.push(cell);
+                    unread.push(bound.column.field);
+                }
+            }
+        }
+        if self.shape == Shape::List(List::Signatories) {
+            hide_individual(&mut fields, reader);
+        }
+        let misfits = misfits(self.shape, &fields, &unread, reader.codes);
+        let blamed = misfits.iter().map(|m| self.bad(m.field, row, &m.reason));
+        bad.extend(blamed);
+        let wide = self.wide_rows(row, &fields, &mut bad);
+        if !bad.is_empty() {
+            return Err(bad);
+        }
+        let record = self.record.map(|at| row.cell(at).to_owned());
+        Ok(Said {
+            fields,
+            wide,
+            record,
+        })
+    }
+
+    /// Blames a row whose cells may stand in the wrong columns, or cannot be told from another's.
+    fn slipped(&self, row: &SheetRow<'_>) -> Option<BadCell> {
         let width = self.sheet.headers.len();
         if row.beyond(width) == Beyond::Stray {
-            return Err(BadCell {
+            return Some(BadCell {
                 column: self.sheet.place(width),
                 // Whatever slipped there may be a name.
                 value: HIDDEN.to_owned(),
@@ -191,7 +236,7 @@ impl<'a> Columns<'a> {
             });
         }
         if let Some(at) = self.cut_decimal(row) {
-            return Err(BadCell {
+            return Some(BadCell {
                 column: self.sheet.column_name(at),
                 value: HIDDEN.to_owned(),
                 reason: Some(
@@ -201,32 +246,22 @@ impl<'a> Columns<'a> {
                 ),
             });
         }
-        if let Some(at) = row.too_long() {
-            return Err(self.fault(at, row));
+        row.too_long().map(|at| self.fault(at, row))
+    }
+
+    /// Reads what a row says of one field; nothing where it is not known.
+    fn cell(
+        &self,
+        bound: &Bound,
+        row: &SheetRow<'_>,
+        reader: Reader<'_>,
+    ) -> Result<Option<Value>, BadCell> {
+        if let Some(at) = bound.at.iter().find(|at| row.kind(**at).fault().is_some()) {
+            return Err(self.fault(*at, row));
         }
-        let mut fields = self.map.constants.clone();
-        for bound in &self.bound {
-            if let Some(at) = bound.at.iter().find(|at| row.kind(**at).fault().is_some()) {
-                return Err(self.fault(*at, row));
-            }
-            if let Some(text) = self.known(bound, row) {
-                let value = self.value(bound, &text, row.kind(bound.at[0]), reader)?;
-                fields.insert(bound.column.field, value);
-            }
-        }
-        if self.shape == Shape::List(List::Signatories) {
-            hide_individual(&mut fields, reader);
-        }
-        if let Some(misfit) = misfit(self.shape, &fields, reader.codes) {
-            return Err(self.bad(misfit.field, row, &misfit.reason));
-        }
-        let wide = self.wide_rows(row, &fields)?;
-        let record = self.record.map(|at| row.cell(at).to_owned());
-        Ok(Said {
-            fields,
-            wide,
-            record,
-        })
+        let known = self.known(bound, row);
+        let read = known.map(|text| self.value(bound, &text, row.kind(bound.at[0]), reader));
+        read.transpose()
     }
 
     /// Returns where a comma within a number may have moved the cells of a row to the right.
@@ -350,34 +385,45 @@ impl<'a> Columns<'a> {
         text.chars().take(80).collect()
     }
 
+    /// Reads the rows of lists a row makes; cells that cannot be read are put to those to blame.
     fn wide_rows(
         &self,
         row: &SheetRow<'_>,
         fields: &Fields,
-    ) -> Result<BTreeMap<List, Vec<Fields>>, BadCell> {
+        bad: &mut Vec<BadCell>,
+    ) -> BTreeMap<List, Vec<Fields>> {
         let mut rows: BTreeMap<List, Vec<Fields>> = BTreeMap::new();
         for wide in &self.wide {
-            if row.kind(wide.at).fault().is_some() {
-                return Err(self.fault(wide.at, row));
-            }
             let listed = rows.entry(wide.list).or_default();
-            let cell = row.cell(wide.at);
-            match wide.cell {
-                WideCell::Policy(code) if wide.rule.says(cell) == Some(true) => {
-                    listed.push(policy(code));
-                }
-                WideCell::Policy(_) => {}
-                WideCell::Session(day) => {
-                    let read = session(*day, cell, fields).map_err(|bad| BadCell {
-                        column: self.sheet.column_name(wide.at),
-                        value: cell.chars().take(80).collect(),
-                        reason: Some(bad.to_string()),
-                    })?;
-                    listed.extend(read);
-                }
+            match self.wide_row(wide, row, fields) {
+                Ok(made) => listed.extend(made),
+                Err(cell) => bad.push(cell),
             }
         }
-        Ok(rows)
+        rows
+    }
+
+    fn wide_row(
+        &self,
+        wide: &WideColumn<'_>,
+        row: &SheetRow<'_>,
+        fields: &Fields,
+    ) -> Result<Option<Fields>, BadCell> {
+        if row.kind(wide.at).fault().is_some() {
+            return Err(self.fault(wide.at, row));
+        }
+        let cell = row.cell(wide.at);
+        match wide.cell {
+            WideCell::Policy(code) => {
+                let is_in_use = wide.rule.says(cell) == Some(true);
+                Ok(is_in_use.then(|| policy(code)))
+            }
+            WideCell::Session(day) => session(*day, cell, fields).map_err(|bad| BadCell {
+                column: self.sheet.column_name(wide.at),
+                value: cell.chars().take(80).collect(),
+                reason: Some(bad.to_string()),
+            }),
+        }
     }
 }
 
@@ -395,13 +441,13 @@ fn policy(code: &str) -> Fields {
 
 /// Returns the row of a day of the training; none where nobody wrote how many came.
 fn session(day: u16, cell: &str, fields: &Fields) -> Result<Option<Fields>, BadValue> {
-    let Some(Value::Date(start)) = fields.get(&Field::Start) else {
-        return Ok(None);
-    };
     if cell.is_empty() {
         return Ok(None);
     }
     let attended = Type::Count.decode(cell)?;
+    let Some(Value::Date(start)) = fields.get(&Field::Start) else {
+        return Ok(None);
+    };
     let later = jiff::Span::new().days(i64::from(day) - 1);
     let date = start.checked_add(later).map_err(|_| BadValue::Date)?;
     Ok(Some(Fields::from([

@@ -11,7 +11,7 @@ use super::tray::{Identity, Tray};
 use crate::model::Kind;
 use crate::record::book::{self, Book, Origin};
 use crate::record::edit::{Desk, row_key, source_id_key};
-use crate::record::entry::{Fields, MAX_RECORD, Misfit, Record, Row, misfit};
+use crate::record::entry::{Fields, MAX_RECORD, Misfit, Record, Row, misfits};
 use crate::record::error::RecordError;
 use crate::record::person::{RecordKeys, SourceKey};
 use crate::record::schema::{Field, List, Shape, lists_of};
@@ -27,7 +27,7 @@ pub(super) enum Verdict {
     /// An earlier line names the same person and says otherwise.
     Otherwise(u64),
     /// It does not fit what is already stored.
-    Misfit(Misfit),
+    Misfits(Vec<Misfit>),
 }
 
 /// Somewhere rows go.
@@ -78,8 +78,9 @@ impl Take for IntoBook<'_> {
         };
         take_over(&mut record.fields, said.fields, &self.owned);
         take_over_lists(desk.keys, &mut record, said.wide);
-        if let Some(misfit) = misfit(tray.shape, &record.fields, desk.codes) {
-            return Ok(Verdict::Misfit(misfit));
+        let misfits = misfits(tray.shape, &record.fields, &[], desk.codes);
+        if !misfits.is_empty() {
+            return Ok(Verdict::Misfits(misfits));
         }
         tray.contradict(&format!("line {}: ", tray.line), &record);
         record.source = Some(identity.name);

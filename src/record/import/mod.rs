@@ -314,8 +314,10 @@ impl Work<'_> {
             }
             let said = match columns.read(&row, desk.reader()) {
                 Ok(said) => said,
-                Err(cell) => {
-                    tray.reject(row.line, cell);
+                Err(cells) => {
+                    for cell in cells {
+                        tray.reject(row.line, cell);
+                    }
                     return Ok(());
                 }
             };
@@ -336,9 +338,11 @@ impl Work<'_> {
                         );
                         tray.reject(row.line, columns.bad(Field::Person, &row, &reason));
                     }
-                    Verdict::Misfit(misfit) => {
-                        let cell = columns.bad(misfit.field, &row, &misfit.reason);
-                        tray.reject(row.line, cell);
+                    Verdict::Misfits(misfits) => {
+                        for misfit in misfits {
+                            let cell = columns.bad(misfit.field, &row, &misfit.reason);
+                            tray.reject(row.line, cell);
+                        }
                     }
                 },
                 Ok(None) => tray.outcome.unchanged += 1,

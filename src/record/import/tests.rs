@@ -153,15 +153,33 @@ fn one_bad_row_stops_them_all_unless_the_good_are_kept() {
         .iter()
         .map(|r| (r.line, r.column.as_str(), r.value.as_str()))
         .collect();
-    assert_eq!(rejected, [(3, "country", "W3"), (4, "start", "")]);
+    let all = [
+        (3, "country", "W3"),
+        (3, "attended", "many"),
+        (4, "start", ""),
+    ];
+    assert_eq!(rejected, all, "every mistake of a line is told");
     assert!(outcome.rejected[0].reason.contains("[values.country]"));
     let request = ImportRequest {
         keep_good: true,
         ..training(file, None)
     };
     let outcome = room.try_import(request).expect("can be read");
-    assert_eq!((outcome.created, outcome.rejected.len()), (1, 2));
+    assert_eq!((outcome.created, outcome.rejected.len()), (1, 3));
     assert_eq!(room.records(Kind::Training).len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_blamed_once() {
+    let file = "title,start,end,joint_id,lead\n,2018-02-30,2018-01-01,mango,inpud\n";
+    let outcome = Room::new().import(file, None);
+    let blamed: Vec<_> = outcome.rejected.iter().map(|r| r.column.as_str()).collect();
+    assert_eq!(blamed, ["start", "joint_id", "title"]);
+    let told = &outcome.rejected[0].reason;
+    assert!(
+        told.ends_with("write YYYY-MM-DD, such as 2018-03-31"),
+        "{told}"
+    );
 }
 
 #[test]
