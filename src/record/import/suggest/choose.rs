@@ -68,8 +68,12 @@ fn score(
     if column.holds == Type::Person && shape != Shape::List(List::Participants) {
         return None;
     }
-    // A signatory has a name; where it is an individual's, a pseudonym is kept of it.
-    let named = column.field == Field::Name && by_header(&shown.name) == Some(Personal::Name);
+    let named = match column.field {
+        // A signatory has a name; where it is an individual's, a pseudonym is kept of it.
+        Field::Name => by_header(&shown.name) == Some(Personal::Name),
+        Field::Title => matches!(shape, Shape::Kind(_)) && shown.names_activities(),
+        _ => false,
+    };
     let is_person = shown.is_personal() && !named;
     if is_person != (column.holds == Type::Person) && (is_person || column.holds == Type::Person) {
         return None;
@@ -92,9 +96,20 @@ fn score(
     if is_person {
         return Some((40, "seems to name persons; kept only as pseudonyms"));
     }
+    if named && column.field == Field::Title {
+        let why = "its values read like activities; if any names a person, take this line out";
+        return Some((85, why));
+    }
+    if column.field == Field::SourceId && !shown.tells_rows_apart() {
+        return None;
+    }
+    let is_coded = shown.holds_codes(column, reader);
     let listed = synonyms(column.field);
     if listed.contains(&plain.as_str()) {
-        return holds.then_some((80, "by its header"));
+        return match is_coded {
+            true => Some((90, "by its header, and its values are codes of this field")),
+            false => holds.then_some((80, "by its header")),
+        };
     }
     let named = listed.iter().any(|synonym| {
         let wanted: Vec<&str> = synonym.split(' ').collect();
@@ -109,6 +124,9 @@ fn score(
         }
         Type::Places if shown.all(|value| column.holds.parse(value, reader).is_ok()) => {
             Some((30, "all its values are countries"))
+        }
+        Type::Code(_) | Type::CodeList(_) if is_coded => {
+            Some((20, "all its values are codes of this field"))
         }
         _ => None,
     }

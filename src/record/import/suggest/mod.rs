@@ -96,6 +96,7 @@ fn look(sheet: &Sheet<'_>) -> Result<(Vec<Shown>, bool), RecordError> {
                 column.cells += 1;
                 column.persons += usize::from(by_cell(cell).is_some());
                 column.dates += usize::from(row.kind(at) == CellKind::Date);
+                column.order.see(row.line, cell, row.kind(at));
                 if column.values.len() < REMEMBERED {
                     column.values.insert(cell.chars().take(200).collect());
                 }
@@ -169,6 +170,70 @@ mod tests {
             assert!(text.contains(&format!("start = \"{date}\"")), "{text}");
             assert!(text.contains(&format!("country = \"{land}\"")), "{text}");
         }
+    }
+
+    #[test]
+    fn the_sheet_of_the_readme_is_nearly_told() {
+        let file = "code,name,date,place,subject,heads,trainer phone\n\
+                    bkk-1,Accounting for beginners,12/02/2018,Bangkok,accounting,14,+66 2 000\n\
+                    ktm-1,Accounting for treasurers,05/03/2018,Kathmandu,accounting,12,+977 1\n\
+                    web-1,Auditing basics,21/05/2018,Zoom,Data skills,,+66 2 000\n";
+        let text = proposed(Kind::Training, Target::Records, file);
+        for line in [
+            "source_id = \"code\"",
+            "title = \"name\"",
+            "start = \"date\"",
+            "country = \"place\"",
+            "topics = \"subject\"",
+            "attended = \"heads\"",
+            "\"Bangkok\" = \"TH\"",
+            "\"Kathmandu\" = \"NP\"",
+            "\"Zoom\" = \"online\"",
+            "\"Data skills\" = \"data_skills\"",
+        ] {
+            let found = text.lines().find(|l| l.starts_with(line));
+            let found = found.unwrap_or_else(|| panic!("no {line} in\n{text}"));
+            assert!(
+                found.contains("# guess: "),
+                "a guess says that it is one: {found}"
+            );
+        }
+        assert!(text.contains("# not kept: looks like telephone numbers, \"trainer phone\""));
+    }
+
+    #[test]
+    fn names_of_persons_are_no_titles() {
+        let file = "name,date\nAna Silva,2018-03-31\nMaria de la Cruz,2018-04-01\nsomchai\n";
+        let text = proposed(Kind::Training, Target::Records, file);
+        assert!(!text.contains("\ntitle = "), "{text}");
+        assert!(
+            text.contains("# not kept: looks like names of persons, \"name\""),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_nobody_can_tell_is_asked() {
+        let file = "title,date,code,scope\nA,05/03/2018,x,national\nB,06/03/2018,x,galactic\n";
+        let text = proposed(Kind::Training, Target::Records, file);
+        assert!(
+            text.contains("does the day come first or the month?"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("source_id = "),
+            "it tells no rows apart: {text}"
+        );
+        let target = Target::ListOfEach(List::Signatories);
+        let text = proposed(Kind::AdvocacyAction, target, file);
+        assert!(
+            text.contains("# \"galactic\" = \"…\"  # which code is it?"),
+            "{text}"
+        );
+        assert!(
+            text.contains("# codes: international regional national local"),
+            "{text}"
+        );
     }
 
     #[test]

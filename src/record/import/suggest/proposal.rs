@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 
 use super::choose::Chosen;
 use super::shown::{Shown, format_of};
-use super::words::{CODES, NO, NOT_KNOWN, YES};
+use super::words::{CITIES, CODES, NO, NOT_KNOWN, YES};
+use crate::record::import::dates::Question;
 use crate::record::import::persons::by_header;
 use crate::record::schema::{Column, Shape, Type};
-use crate::record::value::Reader;
+use crate::record::value::{BadValue, Reader};
 
 /// What will be written.
 pub(super) struct Proposal<'a> {
@@ -100,7 +101,8 @@ impl Proposal<'_> {
                 .into_iter()
                 .any(|year: u16| (2400..=2700).contains(&year))
         });
-        if formats.is_empty() && buddhist.is_none() {
+        let questions: Vec<_> = dates().filter_map(|c| c.shown.order.question()).collect();
+        if formats.is_empty() && buddhist.is_none() && questions.is_empty() {
             return;
         }
         text.push_str("\n[dates]\n");
@@ -108,6 +110,9 @@ impl Proposal<'_> {
             let formats: Vec<_> = formats.iter().map(|format| quoted(format)).collect();
             let entry = format!("formats = [{}]", formats.join(", "));
             line(text, &entry, "guess: from how they are written");
+        }
+        for Question { value, reason, .. } in questions {
+            let _infallible = writeln!(text, "# {}: {reason}", quoted(&value));
         }
         if let Some(value) = buddhist {
             let _infallible = writeln!(
@@ -169,29 +174,44 @@ impl Proposal<'_> {
                 continue;
             }
             let _infallible = writeln!(text, "\n[values.{}]", column.field);
+            let mut accepted = None;
             for value in strange {
-                match self.code(column, value) {
-                    Some(code) => {
-                        let entry = format!("{} = {}", quoted(value), quoted(code));
-                        line(text, &entry, "guess: by its meaning");
-                    }
-                    None => {
-                        let theirs = quoted(value);
-                        let _infallible = writeln!(text, "# {theirs} = \"…\"  # which code is it?");
-                    }
+                let theirs = quoted(value);
+                if let Some((code, why)) = self.code(column, value) {
+                    let entry = format!("{theirs} = {}", quoted(&code));
+                    line(text, &entry, &format!("guess: {why}"));
+                    continue;
                 }
+                if let Err(BadValue::Code { accepted: codes }) =
+                    column.holds.parse(value, self.reader)
+                {
+                    accepted = Some(codes);
+                }
+                let _infallible = writeln!(text, "# {theirs} = \"…\"  # which code is it?");
+            }
+            if let Some(codes) = accepted {
+                let _infallible = writeln!(text, "# codes: {}", quoted(&codes).trim_matches('"'));
             }
         }
     }
 
-    /// Returns the code a word of theirs usually means.
-    fn code(&self, column: &Column, value: &str) -> Option<&'static str> {
-        let small = value.to_lowercase();
+    /// Returns the code a word of theirs usually means, and what makes it likely.
+    fn code(&self, column: &Column, value: &str) -> Option<(String, &'static str)> {
+        let small = value.trim().to_lowercase();
+        let is_ours = |our: &str| column.holds.parse(our, self.reader).is_ok();
         let known = CODES.iter().filter(|(field, ..)| *field == column.field);
         let mut meant = known
             .filter(|(_, theirs, _)| *theirs == small)
             .map(|(.., our)| *our);
-        meant.find(|our| column.holds.parse(our, self.reader).is_ok())
+        if let Some(our) = meant.find(|our| is_ours(our)) {
+            return Some((our.to_owned(), "by its meaning"));
+        }
+        if column.holds == Type::Places {
+            let city = CITIES.iter().find(|(city, _)| *city == small);
+            return city.map(|(_, country)| ((*country).to_owned(), "the country of that city"));
+        }
+        let spelled = small.replace([' ', '-'], "_");
+        is_ours(&spelled).then_some((spelled, "by its spelling"))
     }
 }
 

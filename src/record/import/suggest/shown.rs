@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{DATE_FORMATS, NO, NOT_KNOWN, YES};
+use super::REMEMBERED;
+use super::words::{DATE_FORMATS, NO, NOT_KNOWN, OF_ACTIVITIES, YES};
+use crate::record::codes::OTHER;
+use crate::record::import::dates::DateColumn;
 use crate::record::import::persons::{Personal, by_header};
-use crate::record::schema::{Column, Type};
+use crate::record::schema::{Codes, Column, Type};
 use crate::record::value::Reader;
 
 /// What one column of the file shows.
@@ -18,6 +21,8 @@ pub(super) struct Shown {
     pub(super) values: BTreeSet<String>,
     /// Cells a spreadsheet itself holds as dates.
     pub(super) dates: usize,
+    /// In which order its dates have day and month.
+    pub(super) order: DateColumn,
 }
 
 impl Shown {
@@ -31,6 +36,42 @@ impl Shown {
     }
 
     /// Returns whether the column has values and all are numbers, or say that nothing is known.
+    /// Returns whether a column called `name` and no more names what was done: most of its values
+    /// have a word in them that says so and stands in no person's name.
+    pub(super) fn names_activities(&self) -> bool {
+        let says_so = |value: &&String| {
+            let words = value.split(|c: char| !c.is_alphanumeric());
+            words
+                .map(str::to_lowercase)
+                .any(|word| OF_ACTIVITIES.contains(&word.as_str()))
+        };
+        let is_plain = self.name.trim().eq_ignore_ascii_case("name") && self.persons == 0;
+        is_plain && 2 * self.values.iter().filter(says_so).count() > self.values.len()
+    }
+
+    /// Returns whether no two rows say the same here, as far as was looked.
+    pub(super) fn tells_rows_apart(&self) -> bool {
+        self.values.len() == self.cells.min(REMEMBERED)
+    }
+
+    /// Returns whether all values are codes of the field's list, which has to be a known one, and
+    /// one at least says more than `other`.
+    pub(super) fn holds_codes(&self, column: &Column, reader: Reader<'_>) -> bool {
+        let is_known = match column.holds {
+            Type::Code(Codes::Charter(list)) | Type::CodeList(Codes::Charter(list)) => {
+                reader.codes.has(list)
+            }
+            Type::Code(_) | Type::CodeList(_) => true,
+            _ => false,
+        };
+        let says_more = || {
+            self.values
+                .iter()
+                .any(|value| !value.eq_ignore_ascii_case(OTHER))
+        };
+        is_known && says_more() && self.all(|value| column.holds.parse(value, reader).is_ok())
+    }
+
     fn counts(&self) -> bool {
         let is_number = |value: &String| value.parse::<f64>().is_ok();
         self.values.iter().any(is_number)
