@@ -110,6 +110,7 @@ fn draft(args: NewArgs, today: jiff::civil::Date) -> Result<String, Failure> {
         .iter()
         .map(|path| {
             let text = files::read_text("card", path)?;
+            is_of("card", path, &text)?;
             Card::parse(text.as_bytes()).map_err(|error| in_file("card", path, &error))
         })
         .collect::<Result<_, Failure>>()?;
@@ -139,7 +140,7 @@ fn draft(args: NewArgs, today: jiff::civil::Date) -> Result<String, Failure> {
 
 async fn sign<H: Host>(file: PathBuf, context: &Context<'_, H>) -> Result<u8, Failure> {
     let request = wire::SignCharterRequest {
-        note: files::read_text("charter", &file)?,
+        note: read_charter(&file)?,
     };
     let signed = context
         .with_node(Plane::Private, async |node| {
@@ -155,7 +156,7 @@ async fn sign<H: Host>(file: PathBuf, context: &Context<'_, H>) -> Result<u8, Fa
 async fn apply<H: Host>(paths: &[PathBuf], context: &Context<'_, H>) -> Result<u8, Failure> {
     let notes = paths
         .iter()
-        .map(|path| files::read_text("charter", path))
+        .map(|path| read_charter(path))
         .collect::<Result<_, Failure>>()?;
     let request = wire::SubmitCharterRequest { notes };
     let submitted = context
@@ -185,8 +186,42 @@ fn verify(args: &VerifyArgs) -> Result<CharterReply, Failure> {
 
 /// Reads a charter; its signatures are not looked at.
 pub(super) fn read_note(path: &std::path::Path) -> Result<CharterNote, Failure> {
-    let text = files::read_text("charter", path)?;
+    let text = read_charter(path)?;
     CharterNote::parse(text.as_bytes()).map_err(|error| in_file("charter", path, &error))
+}
+
+fn read_charter(path: &std::path::Path) -> Result<String, Failure> {
+    let text = files::read_text("charter", path)?;
+    is_of("charter", path, &text).map(|()| text)
+}
+
+/// What files begin with that are easily taken for one another.
+const BEGINNINGS: &[(&str, &str, &str)] = &[
+    ("counterfoil/card/v1\n", "card", "a member's card"),
+    ("counterfoil/charter/v1\n", "charter", "a charter"),
+    ("c2sp.org/tlog-proof@v1\n", "slip", "a slip with its proof"),
+    ("-----BEGIN ", "certificate", "a certificate or a key"),
+    ("kind = ", "map", "a MAP for imports"),
+];
+
+/// Checks that a file is not plainly one of another kind.
+fn is_of(what: &'static str, path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    let known = BEGINNINGS
+        .iter()
+        .find(|(begins, ..)| text.starts_with(begins));
+    let Some((_, is, in_words)) = known.filter(|(_, is, _)| *is != what) else {
+        return Ok(());
+    };
+    let message = format!("{} is {in_words}, not a {what}", path.display());
+    let hint = match (what, *is) {
+        ("charter", "card") => {
+            "draft a charter from the cards of all members with `counterfoil charter new`; all \
+             sign it, then apply it"
+        }
+        ("card", "charter") => "a card is what `counterfoil charter card` prints",
+        _ => "name the right file",
+    };
+    Err(Failure::new(what, message, hint))
 }
 
 fn in_file(what: &'static str, path: &std::path::Path, error: &CharterError) -> Failure {
@@ -314,6 +349,16 @@ mod tests {
             serde_json::to_string(&state(true)).expect("it is JSON"),
             r#"{"consortium":"demo","version":1,"valid":true,"threshold":2,"signed_by":["inpud"],"members":[{"id":"inpud","name":"INPUD","state":"member"}],"fingerprint":"a b c d e f","reason":""}"#
         );
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_told_as_what_it_is() {
+        let path = std::path::Path::new("inpud.card");
+        let told = is_of("charter", path, "counterfoil/card/v1\nid = 1\n").expect_err("a card");
+        assert_eq!(told.message, "inpud.card is a member's card, not a charter");
+        assert!(told.hint.contains("`counterfoil charter new`"), "{told:?}");
+        assert_eq!(is_of("charter", path, "counterfoil/charter/v1\n"), Ok(()));
+        assert_eq!(is_of("charter", path, "something else\n"), Ok(()));
     }
 
     #[test]

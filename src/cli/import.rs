@@ -23,7 +23,7 @@ pub(super) struct ImportArgs {
     /// The file: CSV, XLSX, XLS or ODS
     file: PathBuf,
     /// Kind of record; not needed where the MAP names it, or with --into
-    #[arg(long, required_unless_present_any = ["map", "into"])]
+    #[arg(long)]
     kind: Option<Kind>,
     /// A MAP from our fields to the file's columns; not needed where headers are our field names
     #[arg(long, value_name = "MAP")]
@@ -59,6 +59,17 @@ pub(super) async fn run<H: Host>(
         .await
         .map_err(unreadable)?;
     let data = file.metadata().await.map_err(unreadable)?;
+    // Only now: of a file that is not there, nothing else matters.
+    if args.kind.is_none() && args.map.is_none() && args.into.is_none() {
+        let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        return Err(Failure::misuse(
+            "say what kind of record the rows are",
+            format!(
+                "add --kind, one of {}; or a MAP that names it",
+                kinds.join(", ")
+            ),
+        ));
+    }
     let header = wire::ImportHeader {
         kind: args.kind.map(|kind| kind.to_string()).unwrap_or_default(),
         map: match &args.map {

@@ -1,5 +1,6 @@
 //! Why there is no answer.
 
+use crate::model::Period;
 use crate::model::period::BadPeriod;
 
 /// Why a query has no answer. The message is one line and says what would be accepted.
@@ -21,6 +22,14 @@ pub enum ReportError {
     /// Periods that do not make whole periods of the answer's grain.
     #[error("{0}")]
     Range(String),
+    /// A span that ends before it begins.
+    #[error("--from {from} lies after --to {to}")]
+    Reversed {
+        /// Where it was to begin.
+        from: Period,
+        /// Where it was to end.
+        to: Period,
+    },
     /// A date that cannot be read.
     #[error("{given:?} is not a date such as 2018-12-31")]
     Date {
@@ -100,7 +109,7 @@ impl ReportError {
                 "member" => "unknown_member",
                 _ => "unknown_code",
             },
-            Self::Period(_) | Self::Range(_) => "bad_period",
+            Self::Period(_) | Self::Range(_) | Self::Reversed { .. } => "bad_period",
             Self::Date { .. } => "bad_date",
             Self::Twice { .. } => "named_twice",
             Self::NoSuchTable { .. } => "no_such_table",
@@ -116,6 +125,7 @@ impl ReportError {
         match self {
             Self::Unknown { .. } => "use one of the words it accepts",
             Self::Period(_) | Self::Range(_) => "ask for whole periods of the grain",
+            Self::Reversed { .. } => "exchange the two",
             Self::Date { .. } => "write the date as year-month-day",
             Self::Twice { .. } => "name it once",
             Self::NoSuchTable { reason, .. } => {

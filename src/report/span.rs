@@ -76,8 +76,7 @@ impl Span {
     pub(super) fn in_order(self) -> Result<Self, ReportError> {
         match (self.from, self.to) {
             (Some(from), Some(to)) if from.first_day() > to.last_day() => {
-                let message = format!("--from {from} lies after --to {to}; exchange them");
-                Err(ReportError::Range(message))
+                Err(ReportError::Reversed { from, to })
             }
             _ => Ok(self),
         }
@@ -146,8 +145,8 @@ impl Span {
             (None, None) => (known_first, known_last),
         };
         if first > last {
-            let message = format!("{first} is after {last}: from must not come after to");
-            return Err(ReportError::Range(message));
+            let (from, to) = (self.from.unwrap_or(first), self.to.unwrap_or(last));
+            return Err(ReportError::Reversed { from, to });
         }
         let periods: Vec<Period> = std::iter::successors(Some(first), |p| Some(p.next()))
             .take_while(|period| *period <= last)

@@ -565,7 +565,7 @@ fn words_that_are_not_known_are_named_with_what_is() {
         ),
         (
             "training activities from=2019 to=2018",
-            "bad_period: from must not come after to",
+            "bad_period: --from 2019 lies after --to 2018",
         ),
         ("training activities from=1000 to=9997", "too_large: 1200"),
         ("training activities at=yesterday", "bad_date: yesterday"),
