@@ -21,7 +21,7 @@ pub fn report(answer: &wire::QueryResponse) -> String {
     let mut header: Vec<String> = query.by.clone();
     header.push(query.measure.clone());
     if some_uncounted {
-        header.push("without".to_owned());
+        header.push("uncounted".to_owned());
     }
     header.push("members".to_owned());
     let mut table = plain_table(&header);

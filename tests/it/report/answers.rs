@@ -266,6 +266,11 @@ fn notes_differ_only_by_state() {
         .ask("training attendances in=2018 by=gender3,member")
         .expect("an answer");
     assert!(answer.rows.iter().any(|row| row.uncounted == 3));
+    // The column is called as the note under it calls it.
+    let text = render::text::report(&answer);
+    let header = text.lines().next().expect("a header");
+    assert!(header.contains(" uncounted "), "{text}");
+    assert!(text.contains("; uncounted says how many"), "{text}");
     for one in &answer.rows {
         for other in &answer.rows {
             let state = |row: &counterfoil::wire::Row| (row.value.is_some(), row.upper.is_some());
