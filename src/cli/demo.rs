@@ -1,10 +1,12 @@
 //! `demo`: two networks and a relay on this machine.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::host::{DemoNode, DemoRun, DemoStory, Host};
+use super::host::{DemoNode, DemoRun, DemoStage, DemoStory, Host};
 use super::output::{Reply, printable};
 use super::report::QueryReply;
 
@@ -35,6 +37,69 @@ struct DemoReply {
     report: QueryReply,
     story: Vec<String>,
     verified: bool,
+    #[serde(flatten)]
+    look: Option<Look>,
+}
+
+/// How to look at nodes that stay up.
+#[derive(Debug, Serialize)]
+struct Look {
+    dir: PathBuf,
+    #[serde(skip)]
+    temporary: bool,
+    /// Commands for a shell.
+    commands: Vec<String>,
+}
+
+impl From<DemoStage> for Look {
+    fn from(stage: DemoStage) -> Self {
+        // The program itself: it need not be where a shell looks for it.
+        let program = std::env::current_exe();
+        let program = program.unwrap_or_else(|_| PathBuf::from("counterfoil"));
+        let program = quoted(&program);
+        let command = |words: &str, member: &str| {
+            let dir = quoted(&stage.dir.join(member));
+            format!("{program} {words} --dir {dir}")
+        };
+        let commands = vec![
+            command("coverage --from 2018Q1 --to 2018Q4", "anpud"),
+            command("release list", "inpud"),
+            command("record list", "inpud"),
+        ];
+        Self {
+            dir: stage.dir,
+            temporary: stage.temporary,
+            commands,
+        }
+    }
+}
+
+/// Returns a path as one word of a shell's.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+    match text.chars().all(is_plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+impl Look {
+    fn human(&self) -> String {
+        let end = match self.temporary {
+            true => "which goes with them",
+            false => "which stays",
+        };
+        let mut text = format!(
+            "\nThe nodes stay up until Ctrl-C. They keep everything in {}, {end}.\n\
+             To look further, in another terminal:\n\n",
+            self.dir.display()
+        );
+        for command in &self.commands {
+            text.push_str(&format!("  {command}\n"));
+        }
+        text
+    }
 }
 
 impl From<DemoStory> for DemoReply {
@@ -44,6 +109,7 @@ impl From<DemoStory> for DemoReply {
             report: QueryReply(story.report),
             story: story.story,
             verified: story.verified,
+            look: story.stays.map(Look::from),
         }
     }
 }
@@ -70,10 +136,29 @@ impl Reply for DemoReply {
             true => "\nEvery proof behind these figures was checked: verified\n",
             false => "\nA proof behind these figures does not hold: NOT verified\n",
         });
+        if let Some(look) = &self.look {
+            text.push_str(&look.human());
+        }
         printable(&text)
     }
 
     fn is_done(&self) -> bool {
         self.verified
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        for (path, word) in [
+            ("/tmp/demo-1/inpud", "/tmp/demo-1/inpud"),
+            ("/tmp/my demo", "'/tmp/my demo'"),
+            ("/tmp/it's", r"'/tmp/it'\''s'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 }

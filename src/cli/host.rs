@@ -255,6 +255,17 @@ pub struct DemoStory {
     pub story: Vec<String>,
     /// Whether every proof was checked and holds.
     pub verified: bool,
+    /// How its nodes can be looked at further; `None` where they end with the story.
+    pub stays: Option<DemoStage>,
+}
+
+/// Where a demonstration's nodes are while they stay up.
+#[derive(Clone, Debug)]
+pub struct DemoStage {
+    /// The folder that holds a directory for each node, named after its member.
+    pub dir: PathBuf,
+    /// Whether it goes when the nodes end.
+    pub temporary: bool,
 }
 
 /// A node of a demonstration.

@@ -21,7 +21,7 @@ use super::serve::Running;
 use super::{failure, on_thread};
 use crate::charter::{Card, Charter, Founding, Policy, Size};
 use crate::cli::Failure;
-use crate::cli::host::{DemoNode, DemoRun, DemoStory, NewNode};
+use crate::cli::host::{DemoNode, DemoRun, DemoStage, DemoStory, NewNode};
 use crate::clock::Clock;
 use crate::config::{Config, Passphrase};
 use crate::identity::canon;
@@ -57,7 +57,11 @@ pub async fn run(demo: DemoRun, show: impl FnOnce(DemoStory) + Send) -> Result<(
     let place = Place::choose(demo.dir)?;
     let stage = Stage::set(&place.path).await?;
     let story = stage.tell().await;
-    if let Ok(story) = story {
+    if let Ok(mut story) = story {
+        story.stays = (!demo.once).then(|| DemoStage {
+            dir: place.path.clone(),
+            temporary: place.temporary,
+        });
         show(story);
     } else {
         stage.strike().await;
@@ -85,6 +89,8 @@ impl Place {
             None => std::env::temp_dir().join(format!("counterfoil-demo-{}", random_word()?)),
         };
         file::create_private_dir(&path).map_err(failure)?;
+        // Whoever reads where it is may stand in another folder.
+        let path = path.canonicalize().unwrap_or(path);
         Ok(Self { path, temporary })
     }
 }
@@ -159,6 +165,7 @@ impl Stage {
             report,
             story: story.sentences.into_iter().map(|told| told.text).collect(),
             verified: self.every_proof_holds(&client).await?,
+            stays: None,
         })
     }
 

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -28,6 +29,22 @@ fn check(told: &Value) -> Vec<String> {
     assert_eq!(json!(members), json!(["inpud", "anpud", "relay"]));
     let address = |node: &Value| node["grpc"].as_str().expect("an address").to_owned();
     nodes.iter().map(address).collect()
+}
+
+/// Runs what a person would paste into a shell.
+#[track_caller]
+fn pasted(root: &Path, command: &str) {
+    let mut shell = Command::new("sh");
+    let like_ours = program(root);
+    // The same machine and user: nothing else of the environment is needed.
+    shell.env_clear().args(["-c", command]);
+    for (name, value) in like_ours.get_envs() {
+        value.map(|value| shell.env(name, value));
+    }
+    let output = shell.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{command}: {output:?}");
+    assert!(said.contains("training"), "{command}: {said}");
 }
 
 #[test]
@@ -64,6 +81,13 @@ fn without_once_the_nodes_stay_up_until_they_are_interrupted() {
         TcpStream::connect(&address).expect("it listens");
     }
     assert!(dir.is_dir(), "what was asked to be kept is there");
+    let kept = std::fs::canonicalize(&dir).expect("a path");
+    assert_eq!(told["dir"].as_str(), kept.to_str());
+    let commands = told["commands"].as_array().expect("commands");
+    assert!(commands.len() >= 2, "{told}");
+    for command in commands.iter().filter_map(Value::as_str) {
+        pasted(world.root(), command);
+    }
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::INT).expect("a process");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
