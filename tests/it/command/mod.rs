@@ -2,6 +2,7 @@
 
 mod charter;
 mod people;
+mod settings;
 mod verify;
 
 use std::path::Path;
