@@ -6,7 +6,7 @@ use super::context::{Context, Plane};
 use super::failure::Failure;
 use super::host::Host;
 use super::output::{Reply, table};
-use crate::config::written::endpoint;
+use crate::config::value::endpoint;
 use crate::model::MemberId;
 use crate::wire;
 

@@ -1,7 +1,8 @@
 //! How one node is set up: the file as written, then the checked values the node runs on.
 //!
 //! - [`written`]: what stands in `DIR/counterfoil.toml`, in `COUNTERFOIL_*` and on the command
-//!   line, as text, each with the place it was found at.
+//!   line, as text, each with the place it was found at; [`value`]: what such a text may be.
+//! - `checked`: the settings as written become those a node runs on.
 //! - [`passphrase`]: the one secret a person keeps; `secret.rs`: files that hold one.
 //! - [`sources`]: the three places, so that they can be read again while the node runs.
 //! - [`shown`]: what a node runs on, and where each value came from.
@@ -9,10 +10,12 @@
 //! Later places win: file, environment, command line. Every setting is text until
 //! [`Written::check`] has read it, so that a mistake is named the same way wherever it was made.
 
+mod checked;
 pub mod passphrase;
 pub mod secret;
 pub mod shown;
 pub mod sources;
+pub mod value;
 pub mod written;
 
 use std::collections::BTreeMap;

@@ -3,29 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{BackupPlan, Config, ConfigError, Passphrase, SETTINGS, secret};
-use crate::model::Kind;
-use crate::store::backup::Recipients;
+use super::value::quoted;
+use super::{ConfigError, SETTINGS};
 
 /// Longest settings file, in bytes.
 const MOST_LEN: usize = 64 << 10;
 
 /// What the name of every setting in the environment begins with.
 const PREFIX: &str = "COUNTERFOIL_";
-
-/// Most days a setting may ask for: ten years.
-const MOST_DAYS: u32 = 3_660;
-const A_MINUTE: Duration = Duration::from_secs(60);
-const A_DAY: Duration = Duration::from_secs(86_400);
-const A_YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Where a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +41,14 @@ impl fmt::Display for Place {
 }
 
 #[derive(Clone, Debug)]
-struct Text {
-    value: String,
-    place: Place,
+pub(super) struct Text {
+    pub(super) value: String,
+    pub(super) place: Place,
 }
 
 /// Settings as written in one place or several.
 #[derive(Clone, Debug, Default)]
-pub struct Written(BTreeMap<&'static str, Text>);
+pub struct Written(pub(super) BTreeMap<&'static str, Text>);
 
 impl Written {
     /// Reads a settings file; one that is not there says nothing.
@@ -189,158 +178,6 @@ impl Written {
     pub fn count(&self) -> usize {
         self.0.len()
     }
-
-    /// Reads every setting and checks it.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used, and where it stands.
-    pub fn check(&self) -> Result<Config, ConfigError> {
-        let default = Config::default();
-        Ok(Config {
-            listen: self.read("listen", address)?.unwrap_or(default.listen),
-            web: self.read("web", address_or_off)?.flatten(),
-            metrics: self.metrics()?,
-            metrics_token_file: self.metrics_token_file()?,
-            advertise: self.read("advertise", endpoint)?,
-            sync_interval: self
-                .read("sync_interval", |text| {
-                    duration(
-                        text,
-                        Duration::from_secs(1),
-                        Duration::from_secs(7 * 86_400),
-                    )
-                })?
-                .unwrap_or(default.sync_interval),
-            passphrase_file: self.passphrase_file()?,
-            log_format: self.read("log_format", word)?,
-            log_level: self.read("log_level", word)?,
-            max_connections: self.read("max_connections", connections)?,
-            max_connections_per_peer: self
-                .read("max_connections_per_peer", connections)?
-                .unwrap_or(default.max_connections_per_peer),
-            max_memory: self.read("max_memory", memory)?,
-            notify_command: self.read("notify.command", words)?.unwrap_or_default(),
-            approvals: self
-                .read("release.approvals", persons)?
-                .unwrap_or(default.approvals),
-            retention: self.retention()?,
-            drain: self
-                .read("drain", |text| {
-                    duration(text, Duration::ZERO, Duration::from_secs(3600))
-                })?
-                .unwrap_or(default.drain),
-            backup: self.backup()?,
-            scrub_every: self
-                .read("scrub.every", |text| duration(text, A_MINUTE, A_YEAR))?
-                .unwrap_or(default.scrub_every),
-        })
-    }
-
-    /// Returns the plan of backups, which needs somebody to seal them for.
-    fn backup(&self) -> Result<Option<BackupPlan>, ConfigError> {
-        let every = self.read("backup.every", |text| duration(text, A_MINUTE, A_YEAR))?;
-        let keep = self.read("backup.keep", connections)?;
-        let to = self.read("backup.to", recipients)?.unwrap_or_default();
-        let (Some(dir), Some(place)) = (self.path("backup.dir"), self.place("backup.dir")) else {
-            return Ok(None);
-        };
-        let passphrase_file = self.passphrase_file()?;
-        if to.is_empty() && passphrase_file.is_none() {
-            return Err(ConfigError {
-                place: place.clone(),
-                problem: "backup.dir needs backup.to or passphrase_file".to_owned(),
-                hint: "`counterfoil backup --new-key FILE` makes a key, and prints whom to name"
-                    .to_owned(),
-            });
-        }
-        Ok(Some(BackupPlan {
-            dir,
-            every: every.unwrap_or(A_DAY),
-            to,
-            passphrase_file,
-            keep: keep.or(NonZeroU32::new(14)).expect("14 is not zero"),
-        }))
-    }
-
-    fn read<T>(
-        &self,
-        key: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, ConfigError> {
-        self.0
-            .get(key)
-            .map(|text| parse(&text.value).map_err(|problem| bad(key, &text.place, &problem)))
-            .transpose()
-    }
-
-    /// Returns the days persons are kept, per kind: its own, or those of all kinds.
-    fn retention(&self) -> Result<BTreeMap<Kind, Option<u32>>, ConfigError> {
-        let of_all = self.read("retention.days", days)?;
-        let mut retention = Config::default().retention;
-        for (kind, kept) in &mut retention {
-            let own = match kind {
-                Kind::Consultation => self.read("retention.consultation", days)?,
-                Kind::Training => self.read("retention.training", days)?,
-                Kind::JointProject => self.read("retention.joint_project", days)?,
-                Kind::AdvocacyAction => self.read("retention.advocacy_action", days)?,
-                // Its lists name nobody.
-                Kind::CapacityMilestone => None,
-            };
-            *kept = own.or(of_all).unwrap_or(*kept);
-        }
-        Ok(retention)
-    }
-
-    /// Returns the passphrase file once it can be read, by its owner alone.
-    fn passphrase_file(&self) -> Result<Option<PathBuf>, ConfigError> {
-        let Some(path) = self.path("passphrase_file") else {
-            return Ok(None);
-        };
-        Passphrase::read(&path).map(|_| Some(path))
-    }
-
-    /// Returns the token file once it can be read, by its owner alone.
-    fn metrics_token_file(&self) -> Result<Option<PathBuf>, ConfigError> {
-        let Some(path) = self.path("metrics_token_file") else {
-            return Ok(None);
-        };
-        secret::metrics_token(&path).map(|_| Some(path))
-    }
-
-    /// Returns where metrics are served: beyond this machine only to whoever has the token.
-    fn metrics(&self) -> Result<Option<SocketAddr>, ConfigError> {
-        let address = self.read("metrics", address_or_off)?.flatten();
-        let text = self.0.get("metrics");
-        match (address, text) {
-            (Some(address), Some(text))
-                if !address.ip().is_loopback() && self.path("metrics_token_file").is_none() =>
-            {
-                Err(ConfigError {
-                    place: text.place.clone(),
-                    problem: format!(
-                        "metrics is '{address}', which others can reach, and there is no \
-                         metrics_token_file"
-                    ),
-                    hint: "use a loopback address such as 127.0.0.1:9443, or set \
-                           metrics_token_file"
-                        .to_owned(),
-                })
-            }
-            _ => Ok(address),
-        }
-    }
-
-    /// Returns the path a setting names. One in a settings file is relative to that file.
-    fn path(&self, key: &str) -> Option<PathBuf> {
-        let text = self.0.get(key).filter(|text| !text.value.is_empty())?;
-        Some(match &text.place {
-            Place::File(file) | Place::Line(file, _) => file
-                .parent()
-                .unwrap_or_else(|| Path::new(""))
-                .join(&text.value),
-            Place::Variable(_) | Place::Flag(_) => PathBuf::from(&text.value),
-        })
-    }
 }
 
 /// Settings whose secret belongs into a file, by the name somebody might give the secret itself.
@@ -400,7 +237,7 @@ fn whole(number: &DeInteger<'_>) -> Option<String> {
     number.ok().map(|number| number.to_string())
 }
 
-fn bad(key: &str, place: &Place, problem: &str) -> ConfigError {
+pub(super) fn bad(key: &str, place: &Place, problem: &str) -> ConfigError {
     let default = SETTINGS
         .iter()
         .find(|setting| setting.key == key)
@@ -421,143 +258,10 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes the beginning of what was written, on one line.
-fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    format!("'{}'", short.escape_default())
-}
-
-fn word<T: FromStr<Err = crate::model::UnknownWord>>(text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|error: T::Err| format!("is {}; accepted: {}", quoted(text), error.accepted))
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("is {}, not an address and port", quoted(text)))
-}
-
-fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
-    match text {
-        "off" => Ok(None),
-        _ => address(text)
-            .map(Some)
-            .map_err(|problem| problem + " or off"),
-    }
-}
-
-fn days(text: &str) -> Result<Option<u32>, String> {
-    let days = || text.parse().ok().filter(|days| *days <= MOST_DAYS);
-    match text {
-        "off" => Ok(None),
-        _ => days().map(Some).ok_or_else(|| {
-            format!(
-                "is {}, not a whole number of days from 0 to {MOST_DAYS}, or off",
-                quoted(text)
-            )
-        }),
-    }
-}
-
-fn connections(text: &str) -> Result<NonZeroU32, String> {
-    text.parse()
-        .ok()
-        .filter(|count: &NonZeroU32| count.get() <= 16_384)
-        .ok_or_else(|| format!("is {}, not a whole number from 1 to 16384", quoted(text)))
-}
-
-fn persons(text: &str) -> Result<NonZeroU32, String> {
-    text.parse()
-        .ok()
-        .filter(|count: &NonZeroU32| count.get() <= 10)
-        .ok_or_else(|| format!("is {}, not a whole number from 1 to 10", quoted(text)))
-}
-
-/// Reads a size in bytes, such as `128MB`; a bare number is bytes.
-fn memory(text: &str) -> Result<u64, String> {
-    const LEAST: u64 = 32 << 20;
-    let trimmed = text.trim();
-    let (number, unit) = trimmed.split_at(
-        trimmed
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(trimmed.len()),
-    );
-    let shift = match unit.trim().to_ascii_uppercase().as_str() {
-        "" | "B" => Some(0),
-        "K" | "KB" | "KIB" => Some(10),
-        "M" | "MB" | "MIB" => Some(20),
-        "G" | "GB" | "GIB" => Some(30),
-        _ => None,
-    };
-    let bytes = number.parse::<u64>().ok().zip(shift);
-    bytes
-        .and_then(|(number, shift)| number.checked_mul(1 << shift))
-        .filter(|bytes| *bytes >= LEAST)
-        .ok_or_else(|| format!("is {}, not a size of 32MB or more", quoted(text)))
-}
-
-fn recipients(text: &str) -> Result<Vec<String>, String> {
-    let given: Vec<String> = text
-        .split([',', ' '])
-        .filter(|one| !one.is_empty())
-        .map(str::to_owned)
-        .collect();
-    match given.is_empty() || Recipients::keys(&given).is_ok() {
-        true => Ok(given),
-        false => Err(format!("is {}, not recipients such as age1…", quoted(text))),
-    }
-}
-
-/// Splits a command the way a shell would, without one; nothing is a command that is off.
-fn words(text: &str) -> Result<Vec<String>, String> {
-    let words = shlex::split(text).ok_or("has a quote that is not closed")?;
-    match words.first() {
-        Some(program) if program.is_empty() => Err("names no program".to_owned()),
-        _ => Ok(words),
-    }
-}
-
-fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .or_else(|| text.parse().ok().map(jiff::SignedDuration::from_secs))
-        .and_then(|given| Duration::try_from(given).ok())
-        .filter(|given| (least..=most).contains(given))
-        .ok_or_else(|| {
-            format!(
-                "is {}, not a time from {} to {} seconds such as 90s, 15m or 2h",
-                quoted(text),
-                least.as_secs(),
-                most.as_secs()
-            )
-        })
-}
-
-/// Reads where a node is reached: `https://host:port`, nothing after it. The host may be a name,
-/// an IPv4 address, or an IPv6 address in brackets.
-///
-/// # Errors
-/// Says what it must look like.
-pub fn endpoint(text: &str) -> Result<String, String> {
-    let good = || {
-        let uri: http::Uri = text.parse().ok()?;
-        let authority = uri.authority()?;
-        let bare = uri.path_and_query().is_none_or(|path| path == "/");
-        let host = authority.host();
-        (uri.scheme_str() == Some("https")
-            && bare
-            && !host.is_empty()
-            && authority.port_u16().is_some_and(|port| port > 0)
-            && !authority.as_str().contains('@'))
-        .then(|| format!("https://{authority}"))
-    };
-    good().ok_or_else(|| format!("is {}, not https://host:port", quoted(text)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LogFormat, LogLevel};
+    use crate::config::{Config, LogFormat, LogLevel};
     use proptest::prelude::*;
 
     fn file(text: &str) -> Result<Config, ConfigError> {
@@ -686,45 +390,6 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("15m", 900),
-            ("15 minutes", 900),
-            ("2h", 7200),
-            ("45", 45),
-        ] {
-            let config = file(&format!("sync_interval = '{text}'")).expect("a time");
-            assert_eq!(config.sync_interval.as_secs(), seconds, "{text}");
-        }
-        for text in ["0s", "-5m", "8d", "", "99999999999999999999h"] {
-            file(&format!("sync_interval = '{text}'")).expect_err(text);
-        }
-    }
-
-    #[test]
-    fn endpoints_are_https_with_a_port() {
-        for good in [
-            "https://node.example:7443",
-            "https://[::1]:1",
-            "https://10.0.0.1:65535/",
-        ] {
-            endpoint(good).expect(good);
-        }
-        for wrong in [
-            "node:1",
-            "https://node",
-            "https://node:0",
-            "https://u@node:1",
-            "https://node:1/x",
-            "https://:1",
-            "",
-        ] {
-            endpoint(wrong).expect_err(wrong);
-        }
-    }
-
-    #[test]
     fn a_passphrase_file_is_beside_the_file_that_names_it() {
         let dir = tempfile::tempdir().expect("a directory");
         let error = Written::parse_file(
@@ -769,11 +434,5 @@ mod tests {
             check_alone(SETTINGS[at].key, &value);
         }
 
-        #[test]
-        fn an_endpoint_that_is_taken_is_taken_again(text in "(https?://)?[a-z0-9.:@/\\[\\]-]{0,30}") {
-            if let Ok(url) = endpoint(&text) {
-                prop_assert_eq!(endpoint(&url), Ok(url.clone()));
-            }
-        }
     }
 }
