@@ -7,23 +7,29 @@
 //! Addresses stay unconstrained there: gRPC's `BoringSSL` refuses every certificate with an address
 //! under an authority that constrains addresses.
 //!
+//! - `host`: where a node is reached; `issued`: a certificate that was just made.
+//! - `params`: what stands in every certificate.
+//!
 //! Source: RFC 5280 §4.2.1.
 
-use std::fmt;
+mod host;
+mod issued;
+mod params;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose as Eku, GeneralSubtree,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SanType,
-    SerialNumber,
+    ExtendedKeyUsagePurpose as Eku, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, PKCS_ECDSA_P256_SHA256, SanType,
 };
-use rustls::pki_types::{CertificateDer, DnsName, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
+
+pub use host::Host;
+pub use issued::Issued;
+use params::{Validity, blank_params, ca_params, dns_names, ia5, uri};
 
 use super::cert::spki_sha256;
 use super::spiffe::{Role, SpiffeId};
@@ -77,90 +83,6 @@ pub enum CaError {
     /// The system's random numbers failed.
     #[error("the system gives no random numbers: {0}")]
     Entropy(getrandom::Error),
-}
-
-/// A host a node certificate is valid for besides `localhost` and 127.0.0.1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// A DNS name.
-    Name(String),
-    /// An address.
-    Address(IpAddr),
-}
-
-impl std::str::FromStr for Host {
-    type Err = CaError;
-
-    fn from_str(given: &str) -> Result<Self, CaError> {
-        let bare = given.strip_prefix('[').and_then(|g| g.strip_suffix(']'));
-        if let Ok(address) = bare.unwrap_or(given).parse() {
-            return Ok(Self::Address(address));
-        }
-        let name = given.to_ascii_lowercase();
-        match DnsName::try_from(name.as_str()) {
-            Ok(_) => Ok(Self::Name(name)),
-            Err(_) => Err(CaError::BadHost {
-                given: given.chars().take(253).collect(),
-            }),
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Address(address) => address.fmt(f),
-        }
-    }
-}
-
-/// A certificate and its key, just made.
-#[derive(Clone)]
-pub struct Issued {
-    /// The certificate, DER.
-    pub cert: Vec<u8>,
-    /// The private key, PKCS #8 DER.
-    pub key: Zeroizing<Vec<u8>>,
-    /// The last second it is valid, Unix seconds.
-    pub not_after: u64,
-    /// What a revocation names it by.
-    pub spki_sha256: [u8; 32],
-}
-
-impl fmt::Debug for Issued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued")
-            .field("not_after", &self.not_after)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Issued {
-    /// Returns certificate, key and `ca` as one PEM text, for any gRPC client.
-    pub fn pem_bundle(&self, ca: &[u8]) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(pem("CERTIFICATE", &self.cert));
-        text.push_str(&Zeroizing::new(pem("PRIVATE KEY", &self.key)));
-        text.push_str(&pem("CERTIFICATE", ca));
-        text
-    }
-}
-
-/// Returns `der` in the textual encoding of RFC 7468.
-fn pem(label: &str, der: &[u8]) -> String {
-    let body = Zeroizing::new(STANDARD.encode(der));
-    // Three lines of label and one newline per 64 characters: no reallocation leaves a copy.
-    let mut text = String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40);
-    text.push_str(&format!("-----BEGIN {label}-----\n"));
-    let mut rest = body.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
 }
 
 /// Returns whether a node certificate should be renewed now: fewer than 30 days are left.
@@ -347,90 +269,6 @@ impl Authority {
     }
 }
 
-/// From when until when, Unix seconds.
-#[derive(Clone, Copy)]
-struct Validity {
-    not_before: u64,
-    not_after: u64,
-}
-
-impl Validity {
-    fn days(now: u64, days: u64) -> Result<Self, CaError> {
-        let start = Self::until(now, now)?.not_before;
-        Self::until(now, start + days * DAY)
-    }
-
-    /// Starts at midnight, at least an hour ago: no time of day leaves the node, and a reader
-    /// whose clock is a little behind still accepts it.
-    fn until(now: u64, not_after: u64) -> Result<Self, CaError> {
-        if now > MAX_NOW {
-            return Err(CaError::BadClock { now });
-        }
-        let not_before = now.saturating_sub(3_600) / DAY * DAY;
-        Ok(Self {
-            not_before,
-            not_after,
-        })
-    }
-}
-
-fn blank_params(common_name: String, validity: Validity) -> Result<CertificateParams, CaError> {
-    let mut params = CertificateParams::default();
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    params.not_before = epoch + Duration::from_secs(validity.not_before);
-    params.not_after = epoch + Duration::from_secs(validity.not_after);
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    // The space keeps readers from taking it for a host name.
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
-    params.serial_number = Some(serial_number()?);
-    Ok(params)
-}
-
-fn ca_params(member: &MemberId, validity: Validity) -> Result<CertificateParams, CaError> {
-    let mut params = blank_params(format!("{member} certificate authority"), validity)?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    Ok(params)
-}
-
-/// Sixteen random bytes, positive as RFC 5280 §4.1.2.2 asks.
-fn serial_number() -> Result<SerialNumber, CaError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(CaError::Entropy)?;
-    bytes[0] = bytes[0] & 0x7f | 0x40;
-    Ok(SerialNumber::from_slice(&bytes))
-}
-
-/// The DNS names a node answers to. An id that ends in a dash makes no valid label and is left out.
-fn dns_names(id: &SpiffeId, hosts: &[Host]) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned()];
-    let own = id.dns_name();
-    if DnsName::try_from(own.as_str()).is_ok() {
-        names.push(own);
-    }
-    for host in hosts {
-        if let Host::Name(name) = host
-            && !names.contains(name)
-        {
-            names.push(name.clone());
-        }
-    }
-    names
-}
-
-fn uri(id: &SpiffeId) -> Result<SanType, CaError> {
-    Ok(SanType::URI(ia5(&id.to_string())?))
-}
-
-fn ia5(text: &str) -> Result<Ia5String, CaError> {
-    Ok(Ia5String::try_from(text)?)
-}
-
 #[cfg(test)]
 mod tests {
     use rustls::pki_types::pem::PemObject;
@@ -594,17 +432,6 @@ mod tests {
         );
         assert_eq!(key.secret_der(), issued.key.as_slice());
         assert!(text.lines().all(|line| line.len() <= 64));
-    }
-
-    #[test]
-    fn hosts_are_names_or_addresses() {
-        let read = |text: &str| text.parse::<Host>().map(|host| host.to_string()).ok();
-        assert_eq!(read("Node.Example").as_deref(), Some("node.example"));
-        assert_eq!(read("[::1]").as_deref(), Some("::1"));
-        assert_eq!(read("10.0.0.1").as_deref(), Some("10.0.0.1"));
-        for bad in ["", "a b", "https://x", "x:1", "-x.example", "é.example"] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
     }
 
     #[test]
