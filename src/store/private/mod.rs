@@ -5,22 +5,32 @@
 //!
 //! Rows that lead to persons lie in spaces of their own, sealed under a key of their own: whoever
 //! has the other key alone opens a book with nobody in it. See [`PERSONS`].
+//!
+//! - `changes`: writes that happen together; `staging`: those too large for one batch.
+//! - `scan`: rows in order; `index`: where each lies.
+//! - `opening`: every row is read once; `tally`: what there should be.
+//! - `salvage`: what can be read of a damaged one.
 
+mod changes;
+mod index;
+mod opening;
 mod salvage;
+mod scan;
 mod staging;
 mod tally;
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::durable::{Batch, Durable, MAX_VALUE};
 use super::sealed::{Opened, Sealer};
 use super::vault::{DataKey, Purpose, SubKey};
 use super::{Entropy, StoreError};
+pub use changes::Changes;
+use index::{Index, Under, place_of};
+pub use scan::Scan;
 use staging::Stage;
 use tally::{Tally, Written};
 
@@ -34,9 +44,6 @@ pub const PERSONS: [u8; 4] = [0x03, 0x21, 0x30, 0x31];
 /// The row that binds a data key to its database, so that a wrong key is noticed even where
 /// there is nothing else to open. It says too how far a large write has come.
 const BINDING: u64 = 0;
-
-/// How many rows are sealed anew in one write.
-const SORTED_AT_ONCE: usize = 500;
 
 /// Longest real key, space included.
 const MAX_KEY: usize = 1024;
@@ -57,58 +64,6 @@ pub struct PrivateStore {
     tie_break: SubKey,
     index: RwLock<Index>,
     written: Written,
-}
-
-/// Where the row of each real key lies. Wiped when dropped.
-#[derive(Default)]
-struct Index {
-    rows: BTreeMap<Box<[u8]>, u64>,
-    next: u64,
-    /// What the binding row says of all this.
-    tally: Tally,
-    /// Whether a large write left rows behind that are to be cleared away.
-    unsettled: bool,
-    /// Whether rows lie under the other key than their space says.
-    is_mixed: bool,
-}
-
-/// Which key opened a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Under {
-    Book,
-    Persons,
-}
-
-/// Writes that happen together or not at all. For one key, the last one counts.
-#[derive(Default)]
-pub struct Changes(BTreeMap<Vec<u8>, Option<Zeroizing<Vec<u8>>>>);
-
-impl Changes {
-    /// Starts with nothing to change.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Stores a value under a key of a space.
-    pub fn put(&mut self, space: u8, key: &[u8], value: Vec<u8>) {
-        self.0
-            .insert(real_key(space, key), Some(Zeroizing::new(value)));
-    }
-
-    /// Removes a key of a space; one that is absent stays absent.
-    pub fn delete(&mut self, space: u8, key: &[u8]) {
-        self.0.insert(real_key(space, key), None);
-    }
-
-    /// Returns how many keys would change.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns whether nothing would change.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl PrivateStore {
@@ -373,121 +328,6 @@ impl PrivateStore {
         self.is_plain
     }
 
-    /// Seals every row that lies under the other key than its space says under its own.
-    ///
-    /// # Errors
-    /// As [`PrivateStore::apply`].
-    pub fn sort_out(&self) -> Result<(), StoreError> {
-        if !self.read().is_mixed {
-            return Ok(());
-        }
-        let keys: Vec<Box<[u8]>> = self.read().rows.keys().cloned().collect();
-        for some in keys.chunks(SORTED_AT_ONCE) {
-            let mut changes = Changes::new();
-            for key in some {
-                let sequence = self.read().rows.get(key).copied();
-                let Some(sequence) = sequence else { continue };
-                let sealed = self.db.get(&row_key(sequence))?;
-                let opened = sealed.and_then(|sealed| self.open_row(sequence, &sealed));
-                let (row, under) = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
-                if under != place_of(key) {
-                    changes
-                        .0
-                        .insert(key.to_vec(), Some(Zeroizing::new(row.to_value().to_vec())));
-                }
-            }
-            self.write(changes)?;
-        }
-        // The binding row comes under its own key last.
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        self.set_stage(&Stage::Settled, Some(index.tally))?;
-        index.is_mixed = false;
-        drop(index);
-        self.commit()?;
-        Ok(())
-    }
-
-    /// Clears away the rows that no key opens any more. Only where that is known to be so: a row
-    /// that cannot be opened is damage anywhere else. None may be missing before; each batch takes
-    /// its rows out of the tally too. Returns the tally of what is left.
-    fn drop_unreadable(&self, bound: Option<Tally>) -> Result<Option<Tally>, StoreError> {
-        let mut found = Tally::default();
-        let mut unreadable = Vec::new();
-        for row in self.db.all() {
-            let (key, sealed) = row?;
-            let sequence = self.sequence_of(&key)?;
-            if sequence == BINDING {
-                continue;
-            }
-            found.toggle(sequence, &sealed);
-            if self.open_row(sequence, &sealed).is_none() {
-                unreadable.push(sequence);
-            }
-        }
-        self.refuse_lost(bound, found)?;
-        let mut tally = bound;
-        for some in unreadable.chunks(SORTED_AT_ONCE) {
-            let mut batch = Batch::new();
-            for sequence in some {
-                if let Some(tally) = &mut tally {
-                    tally.toggle(*sequence, &self.sealed(*sequence)?);
-                }
-                batch.remove(row_key(*sequence));
-            }
-            batch.put(row_key(BINDING), self.binding(&Stage::Settled, tally)?);
-            self.db.write(batch)?;
-        }
-        if !unreadable.is_empty() {
-            self.db.request_rewrite()?;
-        }
-        self.db.commit()?;
-        Ok(tally)
-    }
-
-    /// Opens every row once, to learn where the row of each key lies.
-    fn read_index(&self) -> Result<Index, StoreError> {
-        let mut index = Index::default();
-        for row in self.db.all() {
-            let (key, sealed) = row?;
-            let sequence = self.sequence_of(&key)?;
-            let opened = self.open_row(sequence, &sealed);
-            let (opened, under) = opened.ok_or_else(|| damaged_row(&self.db, sequence))?;
-            let key = opened.key();
-            index.is_mixed |= self.is_parted && under != place_of(key);
-            if sequence != BINDING {
-                index.place(key, Some(sequence));
-                index.tally.toggle(sequence, &sealed);
-            }
-            index.next = sequence + 1;
-        }
-        Ok(index)
-    }
-
-    /// Holds the rows that were found against what the binding row says of them, and how far that
-    /// has come against the file beside the database.
-    fn check_tally(&self, bound: Option<Tally>, index: &mut Index) -> Result<(), StoreError> {
-        self.refuse_lost(bound, index.tally)?;
-        // One of before there was a tally is taken as it is.
-        index.tally = bound.unwrap_or(index.tally);
-        Ok(())
-    }
-
-    fn refuse_lost(&self, bound: Option<Tally>, found: Tally) -> Result<(), StoreError> {
-        let gone = |what: &str| {
-            StoreError::damaged(
-                self.db.path(),
-                format!("{what} that was acknowledged is gone; {RESCUE}"),
-            )
-        };
-        if bound.is_some_and(|bound| !bound.same_rows(found)) {
-            return Err(gone("a row"));
-        }
-        if bound.unwrap_or(found).writes < self.written.said() {
-            return Err(gone("a write"));
-        }
-        Ok(())
-    }
-
     fn sequence_of(&self, key: &[u8]) -> Result<u64, StoreError> {
         let sequence = key.try_into().map(u64::from_be_bytes);
         sequence.map_err(|_| StoreError::damaged(self.db.path(), "a key is not a key"))
@@ -512,97 +352,6 @@ impl std::fmt::Debug for PrivateStore {
         f.debug_struct("PrivateStore")
             .field("db", &self.db)
             .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Changes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Changes")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Changes {
-    fn drop(&mut self) {
-        for (mut key, _) in std::mem::take(&mut self.0) {
-            key.zeroize();
-        }
-    }
-}
-
-/// Keys with a common beginning and their values, in order; ends after the first error.
-#[derive(Debug)]
-pub struct Scan<'a> {
-    store: &'a PrivateStore,
-    /// The real key returned last; `None` before the first.
-    last: Option<Box<[u8]>>,
-    /// Space and prefix; empty once the scan is over.
-    prefix: Vec<u8>,
-}
-
-impl Iterator for Scan<'_> {
-    type Item = Result<(Vec<u8>, Zeroizing<Vec<u8>>), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.prefix.is_empty() {
-            return None;
-        }
-        let index = self.store.read();
-        let start = match &self.last {
-            None => Bound::Included(self.prefix.as_slice()),
-            Some(last) => Bound::Excluded(&**last),
-        };
-        let row = index
-            .rows
-            .range::<[u8], _>((start, Bound::Unbounded))
-            .next();
-        let Some((key, sequence)) = row.filter(|(key, _)| key.starts_with(&self.prefix)) else {
-            self.prefix.clear();
-            return None;
-        };
-        self.last = Some(key.clone());
-        let value = self.store.value(*sequence);
-        if value.is_err() {
-            self.prefix.clear();
-        }
-        Some(value.map(|value| (key[1..].to_vec(), value)))
-    }
-}
-
-impl Index {
-    /// Takes in where the row of a key lies now; `None` for nowhere.
-    fn place(&mut self, key: &[u8], sequence: Option<u64>) {
-        match sequence {
-            // A key that is there already stays, so that no copy is dropped without being wiped.
-            Some(sequence) => match self.rows.get_mut(key) {
-                Some(held) => *held = sequence,
-                None => {
-                    self.rows.insert(key.into(), sequence);
-                }
-            },
-            None => {
-                if let Some((mut key, _)) = self.rows.remove_entry(key) {
-                    key.zeroize();
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        for (mut key, _) in std::mem::take(&mut self.rows) {
-            key.zeroize();
-        }
-    }
-}
-
-/// Returns under which key a row belongs.
-fn place_of(key: &[u8]) -> Under {
-    match key.first() {
-        Some(space) if PERSONS.contains(space) => Under::Persons,
-        _ => Under::Book,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The private plane as its callers see it, and as whoever takes the disk sees it.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::store::os_entropy;
 
