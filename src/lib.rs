@@ -27,7 +27,7 @@
 //! - [`report`]: queries over summaries, with bounds and coverage.
 //! - [`config`]: how one node is set up, checked.
 //! - [`rpc`]: gRPC, on both ends.
-//! - [`config`], [`cli`]: settings and commands.
+//! - [`cli`]: commands, and what they print.
 //! - [`node`]: one running node, assembled.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
