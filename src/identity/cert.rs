@@ -14,7 +14,7 @@ use super::spiffe::SpiffeId;
 use crate::model::{ConsortiumId, MemberId};
 
 /// How far behind ours a signer's clock may be, in seconds.
-const NOT_BEFORE_SKEW: u64 = 300;
+pub const NOT_BEFORE_SKEW: u64 = 300;
 
 /// Members' authorities are P-256 (gRPC's `BoringSSL` clients refuse Ed25519).
 const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[webpki::aws_lc_rs::ECDSA_P256_SHA256];

@@ -135,7 +135,7 @@ fn back_up(office: &Office, plan: &BackupPlan) -> Result<Last, String> {
     }
     let tree_size = taken?;
     tracing::info!(path = %path.display(), tree_size, "backup taken");
-    forget_oldest(plan, member, words);
+    forget_oldest(plan, member, words, &path);
     Ok(Last {
         tree_size,
         without_records: locked,
@@ -216,14 +216,14 @@ fn is_ours(rest: &str) -> bool {
     date.parse::<Date>().is_ok() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Removes the oldest backups beyond those to be kept. Those without records never crowd out
-/// those with.
-fn forget_oldest(plan: &BackupPlan, member: &str, words: &str) {
+/// Removes the oldest backups beyond those to be kept, and never the one `just_taken`, whatever day
+/// a clock that was ahead gave others. Those without records never crowd out those with.
+fn forget_oldest(plan: &BackupPlan, member: &str, words: &str, just_taken: &Path) {
     let ending = format!("-{words}.age");
     let mut alike = existing(&plan.dir, member);
-    alike.retain(|path| path.to_string_lossy().ends_with(&ending));
-    let keep = usize::try_from(plan.keep.get()).unwrap_or(usize::MAX);
-    let surplus = alike.len().saturating_sub(keep);
+    alike.retain(|path| path != just_taken && path.to_string_lossy().ends_with(&ending));
+    let others = usize::try_from(plan.keep.get() - 1).unwrap_or(usize::MAX);
+    let surplus = alike.len().saturating_sub(others);
     for path in &alike[..surplus] {
         if let Err(error) = fs::remove_file(path) {
             tracing::warn!(%error, path = %path.display(), "old backup not removed");
@@ -266,7 +266,9 @@ fn scrub_if_due(office: &Office, every: Duration) -> bool {
         note();
         return false;
     };
-    if now.saturating_sub(last) < every.as_secs() {
+    // A time to come was noted by a clock that was ahead.
+    let age = now.checked_sub(last);
+    if age.is_some_and(|age| age < every.as_secs()) {
         return false;
     }
     let found = office.scrub(true, &mut Vec::new());
@@ -315,10 +317,23 @@ mod tests {
         for name in names {
             fs::write(dir.path().join(name), "").expect("written");
         }
-        forget_oldest(&plan(dir.path(), 2), "inpud", "both");
+        let newest = dir.path().join(names[2]);
+        forget_oldest(&plan(dir.path(), 2), "inpud", "both", &newest);
         let left = |name: &&str| dir.path().join(name).exists();
         let gone: Vec<_> = names.iter().filter(|name| !left(name)).collect();
         assert_eq!(gone, [&"inpud-2018-01-01-0001-both.age"]);
+    }
+
+    #[test]
+    fn a_backup_dated_by_a_clock_that_was_ahead_does_not_push_out_the_newest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ahead = dir.path().join("inpud-2019-01-01-0001-both.age");
+        let newest = dir.path().join("inpud-2018-01-02-0001-both.age");
+        for path in [&ahead, &newest] {
+            fs::write(path, "").expect("written");
+        }
+        forget_oldest(&plan(dir.path(), 1), "inpud", "both", &newest);
+        assert!(newest.exists() && !ahead.exists());
     }
 
     #[test]

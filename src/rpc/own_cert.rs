@@ -79,7 +79,7 @@ impl NodeCertFile {
     }
 
     /// Returns whether one should be issued: there is none, it is for another consortium or lacks
-    /// a host, or little time is left on it.
+    /// a host, little time is left on it, or it was issued by a clock that was ahead.
     pub fn is_due(&self, consortium: &ConsortiumId, hosts: &[Host], now: u64) -> bool {
         let Ok(Some((cert, _))) = self.read() else {
             return true;
@@ -87,10 +87,17 @@ impl NodeCertFile {
         let ours = cert::claimed_id(&cert).is_ok_and(|id| id.consortium == *consortium);
         !ours
             || !names_all(&cert, hosts)
-            || self
-                .not_after()
-                .is_none_or(|not_after| needs_renewal(not_after, now))
+            || is_early(&cert, now)
+            || not_after(&cert).is_none_or(|not_after| needs_renewal(not_after, now))
     }
+}
+
+/// Returns whether a certificate (DER) begins so late that peers refuse it now.
+pub fn is_early(cert: &[u8], now: u64) -> bool {
+    let begins = X509Certificate::from_der(cert)
+        .ok()
+        .and_then(|(_, parsed)| u64::try_from(parsed.validity().not_before.timestamp()).ok());
+    begins.is_some_and(|begins| begins > now.saturating_add(cert::NOT_BEFORE_SKEW))
 }
 
 /// Returns when a certificate (DER) ends, Unix seconds.

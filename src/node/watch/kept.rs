@@ -70,12 +70,16 @@ impl Kept {
         }
     }
 
-    /// Takes in when a peer was last heard, and returns what is known of it.
+    /// Takes in when a peer was last heard, and returns what is known of it. What a clock that was
+    /// ahead noted says nothing: it would keep a silent peer from being noticed until its time came.
     pub(super) fn hear(&mut self, peer: &str, last: Option<u64>, now: u64) -> Heard {
+        let past = |time: &u64| *time <= now;
         let before = self.stored.heard.get(peer).copied();
+        let since = before.map(|before| before.since).filter(past);
+        let known = before.and_then(|before| before.last).filter(past);
         let heard = Heard {
-            since: before.map_or(now, |before| before.since),
-            last: last.max(before.and_then(|before| before.last)),
+            since: since.unwrap_or(now),
+            last: last.filter(past).max(known),
         };
         if before != Some(heard) {
             self.stored.heard.insert(peer.to_owned(), heard);
@@ -111,12 +115,13 @@ impl Kept {
         self.changed = true;
     }
 
-    /// Returns how many messages were sent since a time, and forgets those before it.
-    pub(super) fn sent_since(&mut self, since: u64) -> usize {
-        while self.stored.sent.front().is_some_and(|sent| *sent < since) {
-            self.stored.sent.pop_front();
-            self.changed = true;
-        }
+    /// Returns how many messages were sent within so many seconds, and forgets all others, those
+    /// too that a clock that was ahead noted.
+    pub(super) fn sent_within(&mut self, seconds: u64, now: u64) -> usize {
+        let before = self.stored.sent.len();
+        let since = now.saturating_sub(seconds);
+        self.stored.sent.retain(|sent| (since..=now).contains(sent));
+        self.changed |= self.stored.sent.len() != before;
         self.stored.sent.len()
     }
 }
@@ -147,12 +152,31 @@ mod tests {
         // Since the restart nothing was heard; that does not undo what was.
         assert_eq!(again.hear("anpud", None, 20), heard);
         assert!(again.told().contains("locked"));
-        assert_eq!((again.sent_since(9), again.sent_since(10)), (1, 0));
+        assert_eq!(
+            (again.sent_within(11, 20), again.sent_within(10, 20)),
+            (1, 0)
+        );
         again.tell("locked", false, 21);
         again.keep_peers(|_| false);
         again.write();
         let third = Kept::read(dir.path());
         assert!(third.told().is_empty() && third.last("anpud").is_none());
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_silences_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut kept = Kept::read(dir.path());
+        kept.hear("anpud", Some(1_000), 1_000);
+        kept.tell("locked", true, 1_000);
+        let since_now = Heard {
+            since: 20,
+            last: None,
+        };
+        assert_eq!(kept.hear("anpud", Some(1_000), 20), since_now);
+        assert_eq!(kept.hear("anpud", Some(1_000), 30), since_now);
+        assert_eq!(kept.hear("anpud", Some(25), 30).last, Some(25));
+        assert_eq!(kept.sent_within(10, 20), 0);
     }
 
     #[test]

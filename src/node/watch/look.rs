@@ -61,6 +61,10 @@ const WORDS: &[(&str, &str)] = &[
         "certificate_expired",
         "its certificate has expired; unlock it",
     ),
+    (
+        "certificate_early",
+        "its certificate is not valid yet; see to its clock, then unlock it",
+    ),
     ("certificate_broken", "its certificate file cannot be used"),
     ("settings_broken", "its settings file cannot be used"),
     ("store", "its store cannot be written"),
@@ -132,7 +136,7 @@ impl Watch {
         if command.is_empty() {
             return false;
         }
-        if self.kept().sent_since(now.saturating_sub(3600)) >= notify::MOST_AN_HOUR {
+        if self.kept().sent_within(3600, now) >= notify::MOST_AN_HOUR {
             tracing::warn!("enough was told for this hour; the rest waits");
             return false;
         }

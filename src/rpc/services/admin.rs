@@ -333,6 +333,12 @@ impl Office {
                     .to_owned(),
                 true,
             ),
+            Some(_) if self.certificate_is_early() => problem(
+                "certificate_early",
+                "this node's certificate is not valid yet, as a clock that was ahead made it; see that the clock is right, and unlock the node to renew it"
+                    .to_owned(),
+                true,
+            ),
             Some(end) if end <= now => problem(
                 "certificate_expired",
                 "this node's certificate has expired; unlock it to renew it".to_owned(),

@@ -29,6 +29,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "bad",
         "unlock the node: `counterfoil unlock`",
     ),
+    (
+        "certificate_early",
+        "bad",
+        "set the clock, then unlock the node: `counterfoil unlock`",
+    ),
     ("certificate_expires", "warn", "unlock the node within days"),
     ("store", "bad", "check the disk, then start the node again"),
     ("disk_low", "warn", "make room on the disk"),

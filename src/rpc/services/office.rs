@@ -322,6 +322,12 @@ impl Office {
         own_cert::not_after(&self.public.own_cert.in_use()?)
     }
 
+    /// Returns whether the certificate in use begins so late that peers refuse it.
+    pub(super) fn certificate_is_early(&self) -> bool {
+        let cert = self.public.own_cert.in_use();
+        cert.is_some_and(|cert| own_cert::is_early(&cert, self.public.clock.now()))
+    }
+
     /// Returns the host this node says it is reached at.
     pub(super) fn hosts(&self) -> Vec<Host> {
         let advertised = self.advertise.as_deref().and_then(|url| {

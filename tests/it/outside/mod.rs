@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod carpentries;
 mod changed;
+mod clocks;
 mod contract;
 mod coordinator;
 mod cores;
