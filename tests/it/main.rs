@@ -6,6 +6,7 @@ mod command;
 mod disclosure;
 mod federation;
 mod listener;
+mod manual;
 mod memory;
 mod outside;
 mod record;

@@ -16,7 +16,7 @@ use counterfoil::wire;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::world::{Node, World};
+use crate::world::{self, Node, World};
 
 /// The clock of the node below, Unix seconds.
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -50,6 +50,7 @@ async fn start(node: &Node) -> (Running, Client) {
         listen: "127.0.0.1:0".parse().expect("an address"),
         ..Config::default()
     };
+    world::released(&node.dir).await;
     let passphrase = Passphrase::read(&node.passphrase()).expect("a passphrase");
     let opened = OpenedNode::open(&node.dir, config, Some(passphrase), CLOCK, os_entropy).await;
     let running = Running::start(opened.expect("it opens")).await;

@@ -10,7 +10,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::client::TlsStream;
 
 use crate::listener::check_health;
@@ -108,6 +109,29 @@ const SYNC: &str = "/counterfoil.v1.Federation/Sync";
 const CHARTER: &str = "/counterfoil.v1.Charters/Get";
 const SUBMIT: &str = "/counterfoil.v1.Charters/Submit";
 
+/// Says when an attack is over.
+#[derive(Clone)]
+struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    fn now(&self) {
+        self.0.send_replace(true);
+    }
+
+    fn is_said(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn said(&self) {
+        let mut told = self.0.subscribe();
+        told.wait_for(|stop| *stop).await.expect("it is held here");
+    }
+}
+
 /// Somebody with the key and certificate of another member's node.
 #[derive(Clone)]
 struct Enemy {
@@ -129,13 +153,10 @@ impl Enemy {
     }
 
     /// Sends nearly 4 MiB on each of many streams, as fast as they are taken, and never the end.
-    async fn hoard(
-        &self,
-        stop: &AtomicBool,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn hoard(&self, stop: &Stop) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let stream = self.shake().await?;
         let (client, connection) = h2::client::handshake(stream).await?;
-        let connection = tokio::spawn(connection);
+        let mut connection = tokio::spawn(connection);
         let mut client = client.ready().await?;
         let mut held = Vec::new();
         for _ in 0..30 {
@@ -153,10 +174,10 @@ impl Enemy {
             held.push((answer, say));
             client = client.ready().await?;
         }
-        while !stop.load(Ordering::Relaxed) && !connection.is_finished() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::select! {
+            () = stop.said() => connection.abort(),
+            _ended = &mut connection => {}
         }
-        connection.abort();
         Ok(())
     }
 
@@ -178,8 +199,8 @@ impl Enemy {
     }
 
     /// Attacks over one connection after another until told to stop.
-    async fn attack(self, attack: Attack, stop: Arc<AtomicBool>) {
-        let over = || stop.load(Ordering::Relaxed);
+    async fn attack(self, attack: Attack, stop: Stop) {
+        let over = || stop.is_said();
         let mut held = Vec::new();
         while !over() {
             if attack == Attack::IdleHandshakes {
@@ -200,6 +221,7 @@ impl Enemy {
                 _ => &[],
             };
             let Ok(stream) = self.connect(settings).await else {
+                // Refused: it comes back after a moment, and for as long as the attack lasts.
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;
             };
@@ -218,7 +240,7 @@ impl Enemy {
                     let bytes = flood.next();
                     if bytes.is_empty() {
                         // It has said all; what it holds it holds.
-                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        stop.said().await;
                     } else if say.write_all(&bytes).await.is_err() {
                         return;
                     }
@@ -416,16 +438,16 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
         p99(&quiet)
     );
     for attack in ATTACKS {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Stop::new();
         let most = Arc::new(AtomicU64::new(0));
         let before = counted(attack).map(|limit| hits(node, limit));
         let attackers: Vec<_> = (0..4)
-            .map(|_| crowd.spawn(enemy.clone().attack(attack, Arc::clone(&stop))))
+            .map(|_| crowd.spawn(enemy.clone().attack(attack, stop.clone())))
             .collect();
         let watching = {
-            let (stop, most) = (Arc::clone(&stop), Arc::clone(&most));
+            let (stop, most) = (stop.clone(), Arc::clone(&most));
             std::thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
+                while !stop.is_said() {
                     most.fetch_max(own_memory(pid), Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -438,7 +460,7 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
                 (hits(node, limit) > before).then_some(())
             });
         }
-        stop.store(true, Ordering::Relaxed);
+        stop.now();
         watching.join().expect("it watched");
         let most = most.load(Ordering::Relaxed);
         println!(

@@ -14,7 +14,7 @@ use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 
 use crate::world::node::refusal;
-use crate::world::{Node, World};
+use crate::world::{self, Node, World};
 
 fn add(node: &Node, title: &str) -> String {
     let title = format!("title={title}");
@@ -108,25 +108,10 @@ async fn open(node: &Node, approvals: u32) -> OpenedNode {
         approvals: approvals.try_into().expect("not zero"),
         ..Config::default()
     };
-    // What the node before it was still doing may hold the directory a moment longer.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
-        let passphrase = Passphrase::read(Path::new(&node.passphrase())).expect("a passphrase");
-        let opened = OpenedNode::open(
-            &node.dir,
-            config.clone(),
-            Some(passphrase),
-            CLOCK,
-            os_entropy,
-        )
-        .await;
-        match opened {
-            Err(failure) if failure.code == "in_use" && std::time::Instant::now() < deadline => {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-            opened => return opened.expect("it opens"),
-        }
-    }
+    world::released(&node.dir).await;
+    let passphrase = Passphrase::read(Path::new(&node.passphrase())).expect("a passphrase");
+    let opened = OpenedNode::open(&node.dir, config, Some(passphrase), CLOCK, os_entropy).await;
+    opened.expect("it opens")
 }
 
 /// Asks a node in this process.

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use counterfoil::clock::Clock;
 use counterfoil::config::Config;
@@ -15,7 +14,7 @@ use counterfoil::wire;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::world::{Node, World};
+use crate::world::{self, Node, World};
 
 /// The clock of the nodes below, Unix seconds.
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -47,17 +46,9 @@ impl Watched {
             notify_command: shlex::split(command).expect("a command"),
             ..Config::default()
         };
-        // What the node before it was still doing may hold the directory a moment longer.
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let opened = loop {
-            let config = config.clone();
-            match OpenedNode::open(&node.dir, config, None, CLOCK, os_entropy).await {
-                Err(failure) if failure.code == "in_use" && Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                opened => break opened.expect("it opens"),
-            }
-        };
+        world::released(&node.dir).await;
+        let opened = OpenedNode::open(&node.dir, config, None, CLOCK, os_entropy).await;
+        let opened = opened.expect("it opens");
         Self {
             running: Running::start(opened).await.expect("it serves"),
             looks: Looks::default(),

@@ -151,6 +151,18 @@ pub(crate) fn number(variable: &str, default: u64) -> u64 {
     }
 }
 
+/// Waits until nobody holds a node's directory: what a node that ran in this process was still doing
+/// when it stopped may hold it a moment longer.
+pub(crate) async fn released(dir: &Path) {
+    let lock = std::fs::File::open(dir.join("lock")).expect("a lock");
+    // Let go again as the file is closed.
+    let held = tokio::task::spawn_blocking(move || lock.lock());
+    let held = tokio::time::timeout(PATIENCE, held).await;
+    held.expect("let go in time")
+        .expect("no panic")
+        .expect("held");
+}
+
 /// Waits until `condition` gives something.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
