@@ -100,7 +100,6 @@ kill -TERM "$(jq -r .pid "$NF_DATA/b/ready")"
 # shellcheck disable=SC2154  # nf_run sets it
 wait "$NF_PID_b" || fail "the old one did not end in order"
 before=$(at b record list --json | jq -cS '.records | length')
-at b backup "$NF_DATA/b/before.age" >/dev/null
 publish a 2019Q1
 program[b]=$new
 serve b
