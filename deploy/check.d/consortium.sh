@@ -208,9 +208,10 @@ consortium_by_podman() {
 consortium_by_docker() {
   prepare
   engine=docker
-  export PATH="$cache/docker/usr/sbin:$cache/docker/usr/bin:$PATH" DOCKER_HOST=unix:///run/lab-docker.sock
+  export PATH="$cache/docker/usr/sbin:$cache/docker/usr/bin:$PATH" DOCKER_HOST="unix://$LAB_DIR/docker.sock"
   install -d "$LAB_DIR/docker"
-  dockerd --data-root "$LAB_DIR/docker" --exec-root /run/lab-docker --pidfile /run/lab-docker.pid \
+  # Nothing of it in /run, which outlives the lab: a process number left there keeps the next one out.
+  dockerd --data-root "$LAB_DIR/docker" --exec-root "$LAB_DIR/docker-run" --pidfile "$LAB_DIR/docker.pid" \
     --default-ulimit nofile=20000:20000 -H "$DOCKER_HOST" >"$LAB_DIR/dockerd.log" 2>&1 &
   within 180 "dockerd answers" docker version
   load
