@@ -7,6 +7,7 @@
 //!
 //! - [`import`]: a file of 100,000 rows into the sealed book.
 //! - [`sheets`]: the same as a spreadsheet, beside Python.
+//! - [`backup`]: such a book, sealed into one file.
 //! - [`publish`]: one period with 100,000 records.
 //! - [`report`]: a grouped sum over ten million cells.
 //! - [`sync`]: 200,000 summaries between two nodes over mutual TLS, and nothing new at all.
@@ -22,6 +23,7 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what this does")]
 
 mod audit;
+mod backup;
 mod binary;
 mod disclosure;
 mod import;
@@ -46,6 +48,7 @@ type Subject = (&'static str, fn());
 const SUBJECTS: &[Subject] = &[
     ("import", import::run),
     ("sheets", sheets::run),
+    ("backup", backup::run),
     ("publish", publish::run),
     ("report", report::run),
     ("sync", sync::run),

@@ -9,6 +9,7 @@ use counterfoil::model::{Kind, MemberId};
 use counterfoil::record::{
     CodeLists, Desk, ImportOutcome, ImportRequest, RecordKeys, Target, import,
 };
+use counterfoil::store::backup::{Moment, Recipients, Source};
 use counterfoil::store::{DataKey, PrivateStore, Purpose, os_entropy};
 use tempfile::TempDir;
 
@@ -20,7 +21,7 @@ pub(crate) struct Plane {
     pub(crate) member: MemberId,
     keys: RecordKeys,
     codes: CodeLists,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Plane {
@@ -40,8 +41,24 @@ impl Plane {
             member: "inpud".parse().expect("an id"),
             keys: RecordKeys::new(sub_key(Purpose::Pseudonym), sub_key(Purpose::SourceId)),
             codes: CodeLists::new(lists.map(|list| (list.as_str(), policy.codes(*list)))),
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Returns a backup of it.
+    pub(crate) fn back_up(&self, to: &Recipients) -> Vec<u8> {
+        let source = Source {
+            dir: self.folder.path(),
+            public: None,
+            private: Some(&self.store),
+            member: self.member.as_str(),
+            own_log: None,
+            date: "2018-05-01".to_owned(),
+        };
+        let moment = Moment::take(&source).expect("room for a copy");
+        let mut file = Vec::new();
+        moment.write(None, to, &mut file).expect("written");
+        file
     }
 
     /// Imports a file of trainings, whole.

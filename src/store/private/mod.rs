@@ -20,7 +20,7 @@ mod staging;
 mod tally;
 
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, mpsc};
 
 use zeroize::Zeroizing;
 
@@ -44,6 +44,13 @@ pub const PERSONS: [u8; 4] = [0x03, 0x21, 0x30, 0x31];
 /// The row that binds a data key to its database, so that a wrong key is noticed even where
 /// there is nothing else to open. It says too how far a large write has come.
 const BINDING: u64 = 0;
+
+/// What is read ahead of whoever opens rows, in bytes, and how often over.
+const HANDED_AT_ONCE: usize = 128 << 10;
+const READ_AHEAD: usize = 2;
+
+/// A row as it lies on the disk, by its number.
+type SealedRow = Result<(u64, Vec<u8>), StoreError>;
 
 /// Longest real key, space included.
 const MAX_KEY: usize = 1024;
@@ -249,17 +256,39 @@ impl PrivateStore {
         }
         // A large write that comes in between is settled by itself, or counts as before.
         let _no_writer = self.read();
-        for row in self.db.all() {
-            let (key, sealed) = row?;
-            let sequence = self.sequence_of(&key)?;
-            if self.open_row(sequence, &sealed).is_none() {
-                return Err(damaged_row(&self.db, sequence));
+        // Reading takes as long as opening: a thread each.
+        std::thread::scope(|threads| {
+            let (give, given) = mpsc::sync_channel(READ_AHEAD);
+            threads.spawn(move || self.read_ahead(&give));
+            for row in given.into_iter().flatten() {
+                let (sequence, sealed) = row?;
+                if self.open_row(sequence, &sealed).is_none() {
+                    return Err(damaged_row(&self.db, sequence));
+                }
+                if !take(sequence, sealed) {
+                    break;
+                }
             }
-            if !take(sequence, sealed) {
-                break;
+            Ok(())
+        })
+    }
+
+    /// Hands over every row, some at once, until there are no more or nobody takes them.
+    fn read_ahead(&self, give: &mpsc::SyncSender<Vec<SealedRow>>) {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        for row in self.db.all() {
+            let row = row.and_then(|(key, sealed)| Ok((self.sequence_of(&key)?, sealed)));
+            bytes += row.as_ref().map_or(0, |(_, sealed)| sealed.len());
+            some.push(row);
+            if bytes >= HANDED_AT_ONCE {
+                bytes = 0;
+                if give.send(std::mem::take(&mut some)).is_err() {
+                    return;
+                }
             }
         }
-        Ok(())
+        // Whoever is gone has what they wanted.
+        let _taken = give.send(some);
     }
 
     /// Returns about how many bytes the plane takes on the disk.
