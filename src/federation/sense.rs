@@ -7,8 +7,8 @@
 //! shown what it holds.
 //!
 //! A restored node, or one whose public plane lost its newest part, has also forgotten what it
-//! cosigned. It cosigns a log again once somebody other
-//! than that log's owner has given it all it holds; where there is nobody else, the owner.
+//! cosigned. It cosigns a log again once somebody other than that log's owner has given it all it
+//! holds; where there is nobody else, the owner.
 //!
 //! One that lacks what it once held would call missing what was reported, so it answers no question
 //! about reports until then. A backup that was restored is whole as of its day, and answers at once.
@@ -103,10 +103,10 @@ impl HeadWatch {
         self
     }
 
-    /// Says that damage took some of what was held.
+    /// Says whether damage took some of what was held.
     #[must_use]
-    pub fn lacking(self) -> Self {
-        self.lock().lacking = true;
+    pub fn lacking(self, is_lacking: bool) -> Self {
+        self.lock().lacking = is_lacking;
         self
     }
 
@@ -375,7 +375,7 @@ mod tests {
         let (whole, _) = restored(5);
         assert_eq!(whole.lacks(), None);
         let (watch, _) = restored(5);
-        let watch = watch.lacking();
+        let watch = watch.lacking(true);
         assert_eq!(watch.lacks().as_deref(), Some("restored"));
         watch.first_round_ended();
         watch.shown(&anpud(), 5, 5);

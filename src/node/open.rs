@@ -172,7 +172,7 @@ impl Node {
 }
 
 /// Returns the watch over the own log: in doubt where the store is behind what was signed, was
-/// restored from a backup, or has lost something.
+/// restored from a backup, or has lost something, and lacking where that was damage.
 fn head_watch(
     path: &Path,
     public: &PublicPlane,
@@ -184,8 +184,7 @@ fn head_watch(
         None => false,
     };
     let Some(restored) = RestoreMark::read(path).map_err(failure)? else {
-        let watch = HeadWatch::new(doubt);
-        return Ok(if is_short { watch.lacking() } else { watch });
+        return Ok(HeadWatch::new(doubt).lacking(is_short));
     };
     let is_lacking = match restored.cause {
         Cause::FellBack => true,
@@ -205,8 +204,9 @@ fn head_watch(
             tracing::warn!(%error, "restore mark not taken away");
         }
     };
-    let watch = HeadWatch::new(mark).restored(why, Box::new(over));
-    Ok(if is_lacking { watch.lacking() } else { watch })
+    Ok(HeadWatch::new(mark)
+        .restored(why, Box::new(over))
+        .lacking(is_lacking))
 }
 
 /// Returns how many leaves of its own log the store holds.
