@@ -30,6 +30,7 @@ impl Written {
             web: self.read("web", address_or_off)?.flatten(),
             metrics: self.metrics()?,
             metrics_token_file: self.metrics_token_file()?,
+            traces: self.traces()?,
             advertise: self.read("advertise", endpoint)?,
             sync_interval: self
                 .read("sync_interval", |text| {
@@ -152,6 +153,24 @@ impl Written {
                     ),
                     hint: "use a loopback address such as 127.0.0.1:9443, or set \
                            metrics_token_file"
+                        .to_owned(),
+                })
+            }
+            _ => Ok(address),
+        }
+    }
+
+    /// Returns where spans are sent: they say when somebody worked, so nowhere but this machine.
+    fn traces(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let address = self.read("traces", address_or_off)?.flatten();
+        match (address, self.0.get("traces")) {
+            (Some(address), Some(text)) if !address.ip().is_loopback() || address.port() == 0 => {
+                Err(ConfigError {
+                    place: text.place.clone(),
+                    problem: format!(
+                        "traces is '{address}', not a loopback address and port of this machine"
+                    ),
+                    hint: "run a collector beside the node and name it, such as 127.0.0.1:4318"
                         .to_owned(),
                 })
             }

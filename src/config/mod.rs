@@ -98,6 +98,9 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// File that holds the token whoever reads the metrics must show. Default none.
     pub metrics_token_file: Option<PathBuf>,
+    /// Where spans of calls and of their steps are sent, OTLP over HTTP; always on this machine.
+    /// Default off.
+    pub traces: Option<SocketAddr>,
     /// Where other nodes reach this one, `https://host:port`; stands in the card. Default none,
     /// for a node that only dials out.
     pub advertise: Option<String>,
@@ -156,6 +159,7 @@ impl Default for Config {
             web: None,
             metrics: None,
             metrics_token_file: None,
+            traces: None,
             advertise: None,
             sync_interval: Duration::from_secs(15 * 60),
             passphrase_file: None,
@@ -232,6 +236,11 @@ pub const SETTINGS: &[Setting] = &[
         key: "metrics_token_file",
         default: "'/run/credentials/metrics-token'",
         about: "File with the token metrics are read with, mode 0600. A must beyond this machine.",
+    },
+    Setting {
+        key: "traces",
+        default: "'off'",
+        about: "Address and port of an OTLP collector (HTTP) on this machine, or off.",
     },
     Setting {
         key: "log_level",

@@ -66,6 +66,7 @@ fn value(config: &Config, key: &str) -> Option<String> {
         "web" => or_off(config.web),
         "metrics" => or_off(config.metrics),
         "metrics_token_file" => path(&config.metrics_token_file),
+        "traces" => or_off(config.traces),
         "log_level" => config.log_level.map(|level| level.to_string()),
         "log_format" => config.log_format.map(|format| format.to_string()),
         "max_connections" => config.max_connections.map(|most| most.to_string()),

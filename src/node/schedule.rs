@@ -42,7 +42,9 @@ pub(super) async fn back_up_until(node: Arc<Node>, stopped: impl Future<Output =
             () = node.office.unlocked.notified(), if last.without_records => {}
         }
         let (office, plan_now) = (Arc::clone(&node.office), plan.clone());
-        let taken = tokio::task::spawn_blocking(move || back_up(&office, &plan_now)).await;
+        let step = tracing::info_span!(target: "step", "backup");
+        let work = move || step.in_scope(|| back_up(&office, &plan_now));
+        let taken = tokio::task::spawn_blocking(work).await;
         let taken = taken.unwrap_or_else(|panicked| Err(panicked.to_string()));
         rest = match &taken {
             Ok(now) => {
@@ -271,7 +273,8 @@ fn scrub_if_due(office: &Office, every: Duration) -> bool {
     if age.is_some_and(|age| age < every.as_secs()) {
         return false;
     }
-    let found = office.scrub(true, &mut Vec::new());
+    let found = tracing::info_span!(target: "step", "scrub")
+        .in_scope(|| office.scrub(true, &mut Vec::new()));
     let (leaves, rows) = (found.leaves, found.rows);
     tracing::info!(
         leaves,

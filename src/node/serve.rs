@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::open::Node;
 use super::reload::Reloading;
-use super::watch::{Watch, listener};
+use super::watch::{Watch, listener, traces::Sending};
 use super::{failure, notify, schedule};
 use crate::cli::Failure;
 use crate::cli::host::{Ready, RunNode};
@@ -46,6 +46,8 @@ pub struct Running {
     tasks: JoinSet<()>,
     /// Ended after everything else.
     watchers: Option<JoinHandle<()>>,
+    /// Ended after every call has, so that the last are told too.
+    traces: Option<Sending>,
 }
 
 /// Runs a node until the process is told to stop. `ready` is told once it serves.
@@ -164,6 +166,9 @@ impl Running {
         tasks.spawn(schedule::back_up_until(Arc::clone(&node), stopped()));
         tasks.spawn(schedule::scrub_until(Arc::clone(&node), stopped()));
         tasks.spawn(watch_until(Arc::clone(&watch), stopped()));
+        let traces = node.config.traces.zip(trace::spans::take());
+        let me = &node.office.public.me.id;
+        let traces = traces.map(|(collector, ended)| Sending::begin(collector, me.clone(), ended));
         let watchers = watching.map(|listener| {
             let watch = Arc::clone(&watch);
             // Not before everything else has: whoever watches is to see that it drains.
@@ -175,6 +180,7 @@ impl Running {
             metrics,
             watch,
             watchers,
+            traces,
             node,
             stop,
             tasks,
@@ -229,6 +235,9 @@ impl Running {
             watchers.abort();
             // It holds the node, whose files may be about to be removed.
             let _aborted = watchers.await;
+        }
+        if let Some(traces) = self.traces.take() {
+            traces.end().await;
         }
         self.node.office.private.lock();
     }

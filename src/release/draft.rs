@@ -161,7 +161,8 @@ impl Draft {
                 period,
             };
             let history = History::read(series, terms.policy, ledger, &entries)?;
-            let mut sheets = Sheets::fill(terms, series, book, &history)?;
+            let mut sheets = tracing::info_span!(target: "step", "tabulate")
+                .in_scope(|| Sheets::fill(terms, series, book, &history))?;
             let said = Statements(ledger.0).of(series)?;
             let silent = sheets.is_blank() && said.is_empty();
             if kinds.is_empty() && history.newest().is_none() && silent {
@@ -248,10 +249,10 @@ fn one(
         verdicts,
         proven,
         certificate,
-    } = match sheets.is_let_go {
+    } = tracing::info_span!(target: "step", "protect").in_scope(|| match sheets.is_let_go {
         true => show_again(&case),
         false => protect(&case, &mut |_, _| {}),
-    };
+    });
     let mut verdicts = verdicts.into_iter();
 
     let (newest, before) = history.newest().unzip();

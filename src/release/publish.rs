@@ -215,6 +215,7 @@ impl Door<'_> {
         if entries.is_empty() {
             return Ok(());
         }
+        let _step = tracing::info_span!(target: "step", "append").entered();
         let origin = self.origin();
         let mut growth = Replica::new(self.public, origin.as_str()).grow()?;
         self.begin_checkpoints(growth.size(), growth.root())?;

@@ -72,7 +72,10 @@ where
         let span = span(id, &request);
         let (caller, turn) = match span.in_scope(|| admit(&request, &self.limits)) {
             Ok(admitted) => admitted,
-            Err(refused) => return Box::pin(std::future::ready(Ok(*refused))),
+            Err(refused) => {
+                record_code(&span, refused.headers());
+                return Box::pin(std::future::ready(Ok(*refused)));
+            }
         };
         let call = Call {
             id,
@@ -103,6 +106,7 @@ where
                 },
             };
             head.end();
+            record_code(&call.span, response.headers());
             Ok(response)
         };
         Box::pin(answer.instrument(span))
@@ -145,7 +149,15 @@ fn span(id: u64, request: &Request<Body>) -> tracing::Span {
             Some(peer) => peer.spiffe.member.to_string(),
             None => "stranger".to_owned(),
         });
-    tracing::info_span!("call", request_id = id, method = path, peer)
+    let code = tracing::field::Empty;
+    tracing::info_span!("call", request_id = id, method = path, peer, code)
+}
+
+/// Notes how a call ended, where these headers or trailers say it.
+fn record_code(span: &tracing::Span, headers: &HeaderMap) {
+    if let Some(said) = Status::from_header_map(headers) {
+        span.record("code", u64::from(said.code() as u32));
+    }
 }
 
 /// Waits for the head of an answer; dropped before, because it took too long, it counts that.
@@ -428,7 +440,10 @@ impl Watched {
             Direction::Response => {
                 let mut trailers = HeaderMap::new();
                 Some(match reason.add_header(&mut trailers) {
-                    Ok(()) => Ok(Frame::trailers(trailers)),
+                    Ok(()) => {
+                        record_code(&self.call.span, &trailers);
+                        Ok(Frame::trailers(trailers))
+                    }
                     Err(status) => Err(status),
                 })
             }
@@ -455,6 +470,9 @@ impl http_body::Body for Watched {
         match polled {
             Ok(Poll::Ready(Some(Ok(frame)))) => {
                 self.call.spoke();
+                if let Some(trailers) = frame.trailers_ref() {
+                    record_code(&self.call.span, trailers);
+                }
                 Poll::Ready(match self.count(frame) {
                     Ok(frame) => Some(Ok(frame)),
                     Err(limit) => self.interrupt(busy(limit)),

@@ -9,9 +9,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::page::Page;
-use super::{Watch, disk};
+use super::{Watch, disk, traces};
 use crate::charter::Charter;
-use crate::cli::trace::panics;
+use crate::cli::trace::{panics, spans};
 use crate::federation::Federation;
 use crate::log::SignedCheckpoint;
 use crate::model::MemberId;
@@ -219,6 +219,16 @@ impl Watch {
             "Panics, each contained in its call or task.",
         )
         .value(Some(panics()));
+        if self.node.config.traces.is_some() {
+            page.counter(
+                "counterfoil_spans_total",
+                "Spans a collector took, and spans that reached nobody.",
+            )
+            .values(
+                "result",
+                [("sent", traces::sent()), ("lost", spans::lost())],
+            );
+        }
         page.gauge(
             "process_resident_memory_bytes",
             "Memory only this process uses.",

@@ -4,6 +4,7 @@
 //! - `page`, `metrics`: the text Prometheus reads, and what stands in it.
 //! - `look`: what needs a person, told apart from what passes by itself.
 //! - [`notify`]: the program that is run then.
+//! - [`traces`]: the spans a collector is sent.
 //! - `kept`: what must be remembered over a restart.
 //!
 //! Invariant: nothing here says a figure of any member, or names anybody but members and codes.
@@ -15,6 +16,7 @@ mod look;
 mod metrics;
 pub mod notify;
 mod page;
+pub mod traces;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};

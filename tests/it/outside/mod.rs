@@ -36,6 +36,7 @@ mod settings;
 mod sizes;
 mod statements;
 mod told;
+mod traces;
 mod upgrade;
 mod watched;
 mod wipe;

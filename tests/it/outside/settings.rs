@@ -81,6 +81,14 @@ const MISTAKES: &[(At, &str)] = &[
         "DIR/open: metrics token file has mode 0644",
     ),
     (
+        File("traces = '192.0.2.1:4318'"),
+        "FILE line 1: traces is '192.0.2.1:4318', not a loopback address and port of this machine",
+    ),
+    (
+        File("traces = 'http://127.0.0.1:4318'"),
+        "FILE line 1: traces is 'http://127.0.0.1:4318', not an address and port or off",
+    ),
+    (
         File("metrics_token = 'abc'"),
         "FILE line 1: metrics_token is a secret, and secrets are read from files only",
     ),

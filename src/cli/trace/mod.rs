@@ -1,6 +1,9 @@
 //! Log lines on standard error: for eyes on a terminal, JSON otherwise. They name no person.
 //!
-//! What others wrote, in names and addresses, is escaped: no line of the log is anybody's but ours.
+//! What others wrote, in names and addresses, is escaped: no line of the log is anybody's but ours. [`spans`] says to
+//! whoever traces the node how long its work took.
+
+pub mod spans;
 
 use std::fmt::Debug;
 use std::io::IsTerminal as _;
@@ -8,10 +11,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{self, Writer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::model::steers_text;
@@ -23,7 +28,8 @@ static TURN: OnceLock<Turn> = OnceLock::new();
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// Starts writing log lines. `usual` is the level where none is set.
+/// Starts writing log lines, and collecting spans where somebody is to get them. `usual` is the
+/// level where none is set.
 pub(super) fn start(config: &Config, usual: LogLevel) {
     let level = config.log_level.unwrap_or(usual);
     let format = config.log_format.unwrap_or_else(|| {
@@ -33,32 +39,25 @@ pub(super) fn start(config: &Config, usual: LogLevel) {
             LogFormat::Json
         }
     });
-    let lines = tracing_subscriber::fmt().with_env_filter(filter(level));
-    // A second start, as in tests, leaves the first one in place.
-    let _already_started = match format {
-        LogFormat::Human => {
-            let lines = lines
-                .with_ansi(std::io::stderr().is_terminal())
-                .with_target(false)
-                .fmt_fields(escaped_fields())
-                .with_writer(std::io::stderr)
-                .with_filter_reloading();
-            turn_with(lines.reload_handle());
-            lines.try_init()
-        }
-        LogFormat::Json => {
-            let lines = lines
-                .json()
-                .flatten_event(true)
-                .with_writer(std::io::stderr)
-                .with_filter_reloading();
-            turn_with(lines.reload_handle());
-            lines.try_init()
-        }
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Human => lines
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .fmt_fields(escaped_fields())
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
+    let spans = config.traces.map(|_| spans::layer().boxed());
+    let layers: Vec<_> = [Some(lines), spans].into_iter().flatten().collect();
+    turn_with(handle);
+    // A second start, as in tests, leaves the first one in place.
+    let _already_started = Registry::default().with(layers).try_init();
 }
 
-fn turn_with<S: 'static>(handle: tracing_subscriber::reload::Handle<EnvFilter, S>) {
+fn turn_with<S: 'static>(handle: reload::Handle<EnvFilter, S>) {
     let turn = move |filter| {
         // It fails only once the log itself is gone.
         let _ = handle.reload(filter);
