@@ -1,5 +1,7 @@
 //! Why something stays inside.
 
+use jiff::civil::Date;
+
 use super::approval::{LONGEST_NAME, MOST_APPROVERS};
 use super::hold::MOST_HOLDS;
 use crate::model::table::{LONGEST_STATEMENT, MOST_STATEMENTS, WIDEST_STATEMENT};
@@ -40,6 +42,34 @@ pub enum ReleaseError {
     /// A status was asked for a series that has a summary.
     #[error("{0} has a summary already; a status says that there is none")]
     HasSummary(String),
+    /// The word that nothing happened, while it still may.
+    #[error("{series} cannot be nil yet: {} is not over; that nothing happened is known from {known} on", series.period)]
+    NotOver {
+        /// Kind and period.
+        series: Series,
+        /// The day after it.
+        known: Date,
+    },
+    /// The word that nothing happened in a time to come.
+    #[error("{series} cannot be nil yet: {} begins on {first}; that nothing happened is known from {known} on", series.period)]
+    NotBegun {
+        /// Kind and period.
+        series: Series,
+        /// Its first day.
+        first: Date,
+        /// The day after it.
+        known: Date,
+    },
+    /// A word about a period more than a year from now.
+    #[error("{series} cannot be {status} yet: {} begins on {first}, more than a year from now", series.period)]
+    FarAhead {
+        /// Kind and period.
+        series: Series,
+        /// The word.
+        status: &'static str,
+        /// Its first day.
+        first: Date,
+    },
     /// The word that nothing happened, while records say otherwise.
     #[error("{series} is not nil: {records} of its records begin in it")]
     NotNil {

@@ -7,6 +7,7 @@
 //! - `sheets`: the true tables of a series, counted in one pass.
 //! - [`sent`]: from which records a release was counted, to show what changed since.
 //! - [`mod@forget`]: a person leaves the book, and what was sent stays sent.
+//! - [`status`]: that a period has no summary, and why.
 //! - [`listing`]: what became of it.
 //! - [`publish`]: letting a draft out, and what a crash left half done.
 //! - [`approval`]: a second person's own word on a draft, where the node asks for one.
@@ -38,6 +39,7 @@ pub mod retention;
 pub mod sent;
 mod sheets;
 pub mod statement;
+pub mod status;
 
 pub use draft::{Draft, Terms};
 pub use error::ReleaseError;

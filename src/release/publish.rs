@@ -7,10 +7,9 @@ use super::draft::{Draft, DraftSummary};
 use super::ledger::{Entry, Ledger};
 use crate::charter::policy;
 use crate::identity::keys::LogKey;
-use crate::log::leaf::{Audience, Status};
+use crate::log::leaf::Audience;
 use crate::log::{Hash, Leaf, Origin, VerifiedCheckpoint, commitment};
 use crate::model::{ConsortiumId, MemberId, Series};
-use crate::record::{Book, bears_on, each};
 use crate::store::replica::Replica;
 use crate::store::{
     self, CheckpointFile, Entropy, Head, Payload, PrivateStore, PublicStore, SaltedPayload,
@@ -73,34 +72,6 @@ impl Door<'_> {
         self.published(leaves)
     }
 
-    /// Says that a series has no summary, and why.
-    ///
-    /// # Errors
-    /// When it has one, or is said to be nil while records begin in it; or as [`Door::publish`].
-    pub fn status(
-        &self,
-        book: &dyn Book,
-        series: Series,
-        status: Status,
-        today: Date,
-    ) -> Result<Published, ReleaseError> {
-        self.recover()?;
-        let name = series.to_string();
-        let has_summary =
-            |entry: &Entry| entry.has_payload && entry.series.as_deref() == Some(name.as_str());
-        if Ledger(self.private).entries()?.iter().any(has_summary) {
-            return Err(ReleaseError::HasSummary(name));
-        }
-        bears_out(book, series, status)?;
-        let leaf = Leaf::Status {
-            series,
-            status,
-            date: today,
-        };
-        let index = self.append_bare(&leaf, Some(name))?;
-        self.published(vec![(series, 0, index)])
-    }
-
     /// Takes back a certificate this member granted; returns the leaf's index.
     ///
     /// # Errors
@@ -151,7 +122,7 @@ impl Door<'_> {
         Ok(self.replica().state()?.size)
     }
 
-    fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         Origin::of(self.consortium, self.member)
     }
 
@@ -188,7 +159,11 @@ impl Door<'_> {
         Ok((entry, Some(payload)))
     }
 
-    fn append_bare(&self, leaf: &Leaf, series: Option<String>) -> Result<u64, ReleaseError> {
+    pub(super) fn append_bare(
+        &self,
+        leaf: &Leaf,
+        series: Option<String>,
+    ) -> Result<u64, ReleaseError> {
         let index = self.replica().state()?.size;
         let entry = Entry {
             index,
@@ -260,7 +235,10 @@ impl Door<'_> {
         }
     }
 
-    fn published(&self, leaves: Vec<(Series, u32, u64)>) -> Result<Published, ReleaseError> {
+    pub(super) fn published(
+        &self,
+        leaves: Vec<(Series, u32, u64)>,
+    ) -> Result<Published, ReleaseError> {
         let log = self.replica();
         Ok(Published {
             leaves,
@@ -283,25 +261,6 @@ impl OwnLog<'_> {
 
     fn root(&self) -> Result<Hash, ReleaseError> {
         Ok(Replica::new(self.public, self.origin.as_str()).root()?)
-    }
-}
-
-/// Checks that the records bear out a status.
-fn bears_out(book: &dyn Book, series: Series, status: Status) -> Result<(), ReleaseError> {
-    if status != Status::Nil {
-        return Ok(());
-    }
-    let mut records = 0;
-    each(book, series.kind, &mut |record| {
-        let begins = record
-            .start()
-            .is_some_and(|day| series.period.contains(day));
-        records += usize::from(begins && bears_on(&record, series.period));
-        Ok(())
-    })?;
-    match records {
-        0 => Ok(()),
-        _ => Err(ReleaseError::NotNil { series, records }),
     }
 }
 

@@ -192,6 +192,12 @@ impl Told for ReleaseError {
                 "invalid",
                 "publish them, mend their dates, or say excused or withheld",
             ),
+            Self::NotOver { .. } => ("not_over", "say it then, with the same command"),
+            Self::NotBegun { .. } => (
+                "not_over",
+                "is the year right? a pause that is planned can be said ahead, as excused",
+            ),
+            Self::FarAhead { .. } => ("not_over", "is the year right?"),
             Self::UnknownApprover(_) => (
                 "unknown_approver",
                 "`counterfoil approver list` shows them, `counterfoil approver add` adds one",

@@ -269,7 +269,7 @@ fn a_status_is_for_a_series_with_no_summary() {
     let said = office
         .door()
         .status(&office.private, series("2018Q2"), Status::Nil, today());
-    assert_eq!(said.expect("said").tree_size, 2);
+    assert_eq!(said.expect("said").published.tree_size, 2);
     let refused = office
         .door()
         .status(&office.private, series("2018Q1"), Status::Nil, today());
