@@ -7,8 +7,7 @@ use super::draft::{Draft, DraftSummary};
 use super::ledger::{Entry, Ledger};
 use crate::charter::policy;
 use crate::identity::keys::LogKey;
-use crate::log::leaf::Audience;
-use crate::log::{Hash, Leaf, Origin, VerifiedCheckpoint, commitment};
+use crate::log::{Audience, Hash, Leaf, Origin, VerifiedCheckpoint, commitment};
 use crate::model::{ConsortiumId, MemberId, Series};
 use crate::store::replica::Replica;
 use crate::store::{

@@ -8,7 +8,7 @@ use counterfoil::cli::host::NewNode;
 use counterfoil::clock::Clock;
 use counterfoil::config::{Config, Passphrase};
 use counterfoil::identity::{GovernorKey, LogKey, WitnessKey};
-use counterfoil::log::{Leaf, Origin, VerifiedCheckpoint, commitment, leaf};
+use counterfoil::log::{Audience, Leaf, Origin, VerifiedCheckpoint, commitment};
 use counterfoil::model::table::cell_count;
 use counterfoil::model::{
     Cell, ConsortiumId, Figure, Grain, Kind, MemberId, Period, Series, Summary, Table,
@@ -269,7 +269,7 @@ fn entry(member: &MemberId, index: usize) -> store::Entry {
         revision: summary.revision,
         date: date(2019, 1, 31),
         replaces: index.checked_sub(SERIES).map(|index| index as u64),
-        audience: leaf::Audience::ALL,
+        audience: Audience::ALL,
         commit: commitment(&salt, &payload),
     };
     store::Entry {

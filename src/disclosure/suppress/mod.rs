@@ -13,6 +13,7 @@
 //! Source: *Statistical Disclosure Control* (Hundepool et al., 2012), ch. 4; Kelly, Golden and
 //! Assad, "Cell suppression: disclosure protection for sensitive tabular data" (1992).
 
+mod again;
 mod large;
 mod near;
 #[cfg(test)]
@@ -22,7 +23,6 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use self::large::Under;
 use self::near::Near;
 use super::audit::{Base, Search, check_truth, line_of, trouble, whole_step};
 use super::moves::{Moves, Soft, Step};
@@ -484,84 +484,6 @@ impl<'a> Plan<'a> {
         true
     }
 
-    /// Shows again, dearest first, what everything stays proven without.
-    fn show_again(&mut self, progress: &mut dyn FnMut(usize)) {
-        let is_large = self.near.iter().any(Option::is_some);
-        let each = match is_large {
-            true => large::EACH,
-            false => self.search.allow_as_many_again() / PARTS,
-        };
-        for (at, choice) in self.dearest_hidden().into_iter().enumerate() {
-            progress(at);
-            self.show(choice, each);
-        }
-        // What was shown since may have left others hidden for nothing.
-        for choice in self.dearest_hidden().into_iter().filter(|_| is_large) {
-            self.show(choice, 0);
-        }
-    }
-
-    fn dearest_hidden(&self) -> Vec<usize> {
-        let mut hidden: Vec<usize> = (0..self.choices.len())
-            .filter(|at| self.hidden[*at] && !self.choices[*at].must_hide)
-            .collect();
-        hidden.sort_by(|one, other| self.costs[*other].total_cmp(&self.costs[*one]));
-        hidden
-    }
-
-    /// Shows a choice again if everything stays proven by no more than some solves in each world.
-    fn show(&mut self, choice: usize, solves: usize) {
-        let mut shown = self.hidden.clone();
-        shown[choice] = false;
-        let worlds: Vec<usize> = (0..self.worlds.len())
-            .filter(|world| self.form(choice, *world).is_some())
-            .collect();
-        let mut pools = Vec::new();
-        for world in worlds {
-            let without = || self.without(world, choice, &shown);
-            match self.search.at_most(solves, without) {
-                Some(pool) => pools.push((world, pool)),
-                None => return,
-            }
-        }
-        for (world, pool) in pools {
-            self.pools[world] = pool;
-        }
-        self.hidden = shown;
-    }
-
-    /// Returns what proves a world once a choice is shown again, or `None` if something would no
-    /// longer be proven.
-    fn without(&self, world: usize, choice: usize, shown: &[bool]) -> Option<Pool> {
-        let form = self.form(choice, world)?;
-        let mut pool = self.pools[world].clone();
-        let lost = pool.retire(|step| change(form, step) != 0);
-        let model = self.model(world, shown);
-        let mut base: Option<(usize, Base)> = None;
-        for need in lost {
-            if pool.is_proven(need) {
-                continue;
-            }
-            if let Some(near) = &self.near[world] {
-                // Not to find one near by is reason enough to leave it hidden.
-                let under = Under {
-                    world,
-                    pool: &pool,
-                    hidden: shown,
-                };
-                let step = self.step_shown(near, need, under).ok().flatten()?;
-                pool.add(step);
-                continue;
-            }
-            if base.as_ref().is_none_or(|(run, _)| *run != need.run) {
-                base = Some((need.run, self.base(&model, world, need.run)));
-            }
-            let (_, base) = base.as_ref()?;
-            pool.add(self.search.table(&model, base, &pool, need).ok()?);
-        }
-        Some(pool)
-    }
-
     /// Verifies everything, and says what is not proven.
     fn finish(mut self) -> Chosen {
         for world in 0..self.worlds.len() {
@@ -591,9 +513,6 @@ impl<'a> Plan<'a> {
         }
     }
 }
-
-/// What needs more than one in so many of the solves that are allowed is not shown again.
-const PARTS: usize = 25;
 
 /// How far from the cheapest what is hidden may be where it takes whole numbers to find it.
 const NEARLY: Whole = Whole::within(0.05);
