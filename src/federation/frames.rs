@@ -8,8 +8,8 @@ use crate::wire::{SyncFrame, SyncRefused, sync_frame::Frame};
 pub const PROTOCOL: u32 = 1;
 
 /// Bytes of leaves and payloads after which a batch is full, on a line of unknown speed. The last
-/// payload may go beyond it.
-pub const LEAST_BATCH_BYTES: usize = 64 << 10;
+/// payload may go beyond it. A line that breaks before it has carried that much brings nothing.
+pub const LEAST_BATCH_BYTES: usize = 16 << 10;
 
 /// The same on a fast line.
 pub const BATCH_BYTES: usize = 1 << 20;

@@ -59,20 +59,20 @@ mod tests {
     fn batches_grow_on_a_fast_line_once_it_has_shown_to_be_one() {
         let mut stride = Stride::new(3);
         let mut sizes = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..11 {
             sizes.push(stride.bytes() >> 10);
             stride.took(Duration::ZERO);
         }
-        assert_eq!(sizes, [64, 64, 64, 64, 128, 256, 512, 1024, 1024]);
+        assert_eq!(sizes, [16, 16, 16, 16, 32, 64, 128, 256, 512, 1024, 1024]);
     }
 
     #[test]
     fn batches_shrink_on_a_slow_one() {
         let mut stride = Stride::new(0);
-        (0..9).for_each(|_| stride.took(Duration::ZERO));
+        (0..11).for_each(|_| stride.took(Duration::ZERO));
         stride.took(SLOW * 2);
         assert_eq!(stride.bytes(), BATCH_BYTES / 2);
-        (0..9).for_each(|_| stride.took(SLOW * 2));
+        (0..11).for_each(|_| stride.took(SLOW * 2));
         assert_eq!(stride.bytes(), LEAST_BATCH_BYTES);
     }
 }

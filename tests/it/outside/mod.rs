@@ -34,6 +34,7 @@ mod retention;
 mod rollback;
 mod settings;
 mod sizes;
+mod slow;
 mod statements;
 mod told;
 mod traces;
