@@ -175,32 +175,51 @@ fn set(
     settings: &[(&str, &str)],
 ) -> Result<(), RecordError> {
     let mut seen = Vec::new();
+    let mut mistakes = Vec::new();
     for (name, text) in settings {
-        let column = find_column(kind, name)?;
-        if seen.contains(&column.field) {
-            return Err(RecordError::SetTwice {
-                field: column.field,
-            });
+        let one = one(book, desk, kind, &mut seen, (name, text.trim()));
+        match one {
+            Ok((field, Some(value))) => drop(fields.insert(field, value)),
+            Ok((field, None)) => drop(fields.remove(&field)),
+            // What the book itself refuses is no mistake of the settings.
+            Err(error @ (RecordError::Store(_) | RecordError::Damaged { .. })) => {
+                return Err(error);
+            }
+            Err(mistake) => mistakes.push(mistake),
         }
-        seen.push(column.field);
-        match read(book, desk, column, text.trim())? {
-            Some(value) => fields.insert(column.field, value),
-            None => fields.remove(&column.field),
-        };
     }
     // Whoever makes the code leads, unless another member is named.
     if settings.contains(&("joint_id", joint::NEW)) {
         let own = || Value::Member(desk.member.clone());
         fields.entry(Field::Lead).or_insert_with(own);
     }
-    let misfits = misfits(Shape::Kind(kind), fields, &[], desk.codes);
-    match misfits.into_iter().next() {
-        Some(misfit) => Err(RecordError::Misfit {
-            field: misfit.field,
-            reason: misfit.reason,
-        }),
-        None => Ok(()),
+    // Of a field that was refused it is not said too that it is missing.
+    let refused: Vec<Field> = mistakes.iter().filter_map(RecordError::field).collect();
+    let misfits = misfits(Shape::Kind(kind), fields, &[], desk.codes)
+        .into_iter()
+        .filter(|misfit| !refused.contains(&misfit.field));
+    mistakes.extend(misfits.map(|misfit| RecordError::Misfit {
+        field: misfit.field,
+        reason: misfit.reason,
+    }));
+    RecordError::of(mistakes)
+}
+
+/// Reads one setting.
+fn one(
+    book: &dyn Book,
+    desk: &mut Desk<'_>,
+    kind: Kind,
+    seen: &mut Vec<Field>,
+    (name, text): (&str, &str),
+) -> Result<(Field, Option<Value>), RecordError> {
+    let column = find_column(kind, name)?;
+    let field = column.field;
+    if seen.contains(&field) {
+        return Err(RecordError::SetTwice { field });
     }
+    seen.push(field);
+    Ok((field, read(book, desk, column, text)?))
 }
 
 fn find_column(kind: Kind, name: &str) -> Result<&'static Column, RecordError> {
@@ -360,6 +379,29 @@ mod tests {
         let added = Bench::new().work(|desk| add(&book, desk, Kind::Training, settings));
         let message = added.expect_err("is refused").to_string();
         assert!(message.contains(part), "{message}");
+        assert!(book.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_and_each_once() {
+        let settings = [
+            ("start", "yesterday"),
+            ("colour", "red"),
+            ("attended", "-1"),
+        ];
+        let book = MemoryBook::default();
+        let added = Bench::new().work(|desk| add(&book, desk, Kind::Training, &settings));
+        let message = added.expect_err("is refused").to_string();
+        let told = [
+            "start \"yesterday\": ",
+            "no field \"colour\"",
+            "attended \"-1\": ",
+            "title: ",
+        ];
+        for part in told {
+            assert_eq!(message.matches(part).count(), 1, "{part} in {message}");
+        }
+        assert!(!message.contains("start: "), "it is not missing: {message}");
         assert!(book.0.borrow().is_empty());
     }
 

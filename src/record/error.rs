@@ -51,6 +51,9 @@ pub enum RecordError {
         /// What is wrong with it.
         reason: BadValue,
     },
+    /// More than one mistake, all of them of the settings of one record.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
     /// The fields do not fit together.
     #[error("{field}: {reason}")]
     Misfit {
@@ -141,6 +144,28 @@ pub enum RecordError {
     /// The private database failed.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+}
+
+impl RecordError {
+    /// Returns several mistakes as one error; none of them, none.
+    pub(super) fn of(mut mistakes: Vec<Self>) -> Result<(), Self> {
+        match (mistakes.len(), mistakes.pop()) {
+            (_, None) => Ok(()),
+            (1, Some(mistake)) => Err(mistake),
+            (_, Some(last)) => {
+                mistakes.push(last);
+                Err(Self::Several(mistakes))
+            }
+        }
+    }
+
+    /// Returns the field whose value was refused.
+    pub(super) const fn field(&self) -> Option<Field> {
+        match self {
+            Self::BadField { field, .. } | Self::SetTwice { field } => Some(*field),
+            _ => None,
+        }
+    }
 }
 
 impl From<super::import::SheetError> for RecordError {
