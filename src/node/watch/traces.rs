@@ -30,6 +30,9 @@ const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a node that stops waits for it.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// The most of a service's or method's name that is repeated.
 const LONGEST_NAME: usize = 64;
 
@@ -59,11 +62,16 @@ impl Sending {
         Self { stop, task }
     }
 
-    /// Sends what has ended by now, and no more.
-    pub(in crate::node) async fn end(self) {
+    /// Sends what has ended by now, and no more; a collector that dawdles is not waited for.
+    pub(in crate::node) async fn end(mut self) {
         // Where the task is gone there is nobody to tell, or to wait for.
         let _ = self.stop.send(());
-        let _ = self.task.await;
+        if tokio::time::timeout(LAST_WORD, &mut self.task)
+            .await
+            .is_err()
+        {
+            self.task.abort();
+        }
     }
 }
 
@@ -142,12 +150,14 @@ async fn post(collector: SocketAddr, body: String) -> Result<(), String> {
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::<Bytes>::from(body))
         .map_err(|error| error.to_string())?;
-    let exchange = async {
-        let (answer, _over) = tokio::join!(sender.send_request(request), connection);
-        answer
+    let mut answer = std::pin::pin!(sender.send_request(request));
+    // A collector may keep the connection open; its head is all that is waited for.
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        _over = connection => answer.await,
     };
-    let answer = exchange.await.map_err(|error| error.to_string())?;
-    match answer.status() {
+    match answer.map_err(|error| error.to_string())?.status() {
         status if status.is_success() => Ok(()),
         status => Err(format!("answered {status}")),
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -22,11 +23,14 @@ impl Collector {
         let address = listener.local_addr().expect("an address");
         let (sender, posted) = mpsc::channel();
         std::thread::spawn(move || {
+            // Kept open, as collectors do.
+            let mut open = Vec::new();
             for tcp in listener.incoming() {
-                let body = take(tcp.expect("a connection"));
-                if sender.send(body).is_err() {
+                let mut tcp = tcp.expect("a connection");
+                if sender.send(take(&mut tcp)).is_err() {
                     return;
                 }
+                open.push(tcp);
             }
         });
         Self { address, posted }
@@ -51,7 +55,7 @@ impl Collector {
     }
 }
 
-fn take(mut tcp: TcpStream) -> String {
+fn take(tcp: &mut TcpStream) -> String {
     let mut lines = BufReader::new(tcp.try_clone().expect("a socket"));
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -202,6 +206,22 @@ fn says_only_what_it_may(span: &Value) {
         id.len() == length && id.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
     assert!(is_hex("traceId", 32) && is_hex("spanId", 16), "{span}");
+}
+
+#[test]
+fn a_collector_that_never_answers_holds_up_no_call_and_no_stop() {
+    let world = World::new();
+    let [mut inpud, _anpud] = world.pair(&["--size", "small"]);
+    assert!(inpud.terminate().success());
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    serve_traced(&mut inpud, silent.local_addr().expect("an address"));
+    add_secret(&inpud);
+    let (_held, _) = silent.accept().expect("it is told something");
+    inpud.publish("2018Q1", "training");
+    let begun = Instant::now();
+    assert!(inpud.terminate().success());
+    // It would wait for two answers, 5 s each, were it not told to stop.
+    assert!(begun.elapsed() < Duration::from_secs(8));
 }
 
 #[test]
