@@ -11,6 +11,9 @@
 # have two histories, for which a peer on another disk is asked. Needs root, loop devices, xfsprogs.
 set -euo pipefail
 
+# Where nobody else sees these disks: another's view of one would keep what was shut down alive.
+[[ -n ${POWER_ALONE:-} ]] || POWER_ALONE=1 exec unshare --mount "$0" "$@"
+
 program=$(realpath "$1")
 rounds=${2:-50}
 shift $(($# < 2 ? $# : 2))

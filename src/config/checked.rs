@@ -126,7 +126,8 @@ impl Written {
         let Some(path) = self.path("passphrase_file") else {
             return Ok(None);
         };
-        Passphrase::read(&path).map(|_| Some(path))
+        let read = Passphrase::read(&path).map(|_| Some(path));
+        read.map_err(|error| self.of_setting("passphrase_file", error))
     }
 
     /// Returns the token file once it can be read, by its owner alone.
@@ -134,7 +135,22 @@ impl Written {
         let Some(path) = self.path("metrics_token_file") else {
             return Ok(None);
         };
-        secret::metrics_token(&path).map(|_| Some(path))
+        let read = secret::metrics_token(&path).map(|_| Some(path));
+        read.map_err(|error| self.of_setting("metrics_token_file", error))
+    }
+
+    /// Returns what is wrong with a file as what is wrong with the setting that names it.
+    fn of_setting(&self, key: &str, error: ConfigError) -> ConfigError {
+        let ConfigError { place, .. } = &error;
+        match self.0.get(key) {
+            // A flag is the file's name, as it was typed.
+            Some(text) if !matches!(text.place, Place::Flag(_)) => ConfigError {
+                problem: format!("{key}: {place}: {}", error.problem),
+                place: text.place.clone(),
+                hint: error.hint,
+            },
+            _ => error,
+        }
     }
 
     /// Returns where metrics are served: beyond this machine only to whoever has the token.

@@ -101,14 +101,20 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
 }
 
 pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let days = || text.strip_suffix('d')?.trim_end().parse::<i64>().ok();
     text.parse::<jiff::SignedDuration>()
         .ok()
+        .or_else(|| {
+            Some(jiff::SignedDuration::from_secs(
+                days()?.checked_mul(86_400)?,
+            ))
+        })
         .or_else(|| text.parse().ok().map(jiff::SignedDuration::from_secs))
         .and_then(|given| Duration::try_from(given).ok())
         .filter(|given| (least..=most).contains(given))
         .ok_or_else(|| {
             format!(
-                "is {}, not a time from {} to {} seconds such as 90s, 15m or 2h",
+                "is {}, not a time from {} to {} seconds such as 90s, 15m, 2h or 7d",
                 quoted(text),
                 least.as_secs(),
                 most.as_secs()
@@ -162,6 +168,7 @@ mod tests {
             ("15m", 900),
             ("15 minutes", 900),
             ("2h", 7200),
+            ("7d", 7 * 86_400),
             ("45", 45),
         ] {
             assert_eq!(read(text), Ok(Duration::from_secs(seconds)), "{text}");

@@ -68,14 +68,16 @@ impl Host for Program {
         if !dir.exists() {
             return Ok(None);
         }
-        let paths = local::socket_paths(dir).map_err(|error| {
+        let refused = |error: local::LocalError| {
             Failure::new(
                 "config",
                 error.to_string(),
                 "set XDG_RUNTIME_DIR to a short path",
             )
-        })?;
-        match connect::socket(paths).await {
+        };
+        let paths = local::socket_paths(dir).map_err(refused)?;
+        let owner = local::owner(dir).map_err(refused)?;
+        match connect::socket(paths, owner).await {
             Ok(channel) => Ok(Some(Client::new(channel))),
             Err(connect::ConnectError::NotRunning) => Ok(None),
             Err(error) => Err(Failure::new("unavailable", error.to_string(), "")),

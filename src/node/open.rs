@@ -189,7 +189,7 @@ fn head_watch(
     let is_lacking = match restored.cause {
         Cause::FellBack => true,
         Cause::Rebuilt(_) => is_short,
-        Cause::Restored(_) => false,
+        Cause::Restored(_) | Cause::Copied => false,
     };
     let why = restored.cause.to_string();
     let reason = format!("{why}, and may have signed more since; sync with a peer");

@@ -217,15 +217,15 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// Connects to the running node of this user, at the first of `paths` that answers
-/// ([`local::socket_paths`]).
+/// ([`local::socket_paths`]); `owner` is whose the node's directory is ([`local::owner`]).
 ///
 /// # Errors
 /// [`ConnectError::NotRunning`] when nobody answers; or when another user's process does.
-pub async fn socket(paths: Vec<PathBuf>) -> Result<Channel, ConnectError> {
+pub async fn socket(paths: Vec<PathBuf>, owner: u32) -> Result<Channel, ConnectError> {
     let connector = tower::service_fn(move |_: Uri| {
         let paths = paths.clone();
         async move {
-            match local::connect(&paths).await {
+            match local::connect(&paths, owner).await {
                 Ok(Some(stream)) => Ok(TokioIo::new(stream)),
                 Ok(None) => Err(ConnectError::NotRunning),
                 Err(error) => Err(ConnectError::Local(Arc::new(error))),

@@ -219,17 +219,23 @@ async fn remove_stale(path: &Path) -> Result<(), LocalError> {
     }
 }
 
-/// Connects to the node of `dir`; none if no node answers.
+/// Connects to the first of `paths` that answers, none if none does. What listens there must be of
+/// this user; for root, of the user whose the node's directory is: a passphrase goes over it, and
+/// anybody may have put a socket into a folder all can write to.
 ///
 /// # Errors
-/// When `dir` cannot be resolved, or whoever answers is of another user.
-pub(super) async fn connect(paths: &[PathBuf]) -> Result<Option<UnixStream>, LocalError> {
+/// When whoever answers is of another user.
+pub(super) async fn connect(
+    paths: &[PathBuf],
+    owner: u32,
+) -> Result<Option<UnixStream>, LocalError> {
+    let me = rustix::process::geteuid().as_raw();
     for path in paths {
         let Ok(stream) = UnixStream::connect(path).await else {
             continue;
         };
         let uid = stream.peer_cred().map_err(file_error(path))?.uid();
-        if !is_trusted(uid) && !rustix::process::geteuid().is_root() {
+        if !may_answer(uid, me, owner) {
             return Err(LocalError::OtherUser {
                 path: path.clone(),
                 uid,
@@ -238,6 +244,21 @@ pub(super) async fn connect(paths: &[PathBuf]) -> Result<Option<UnixStream>, Loc
         return Ok(Some(stream));
     }
     Ok(None)
+}
+
+/// Returns whose a node's directory is.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn owner(dir: &Path) -> Result<u32, LocalError> {
+    let about = std::fs::metadata(dir).map_err(file_error(dir))?;
+    Ok(about.uid())
+}
+
+/// Whether a process of user `uid` may be the node that user `me` looks for in a directory of
+/// `owner`.
+const fn may_answer(uid: u32, me: u32, owner: u32) -> bool {
+    uid == 0 || uid == me || (me == 0 && uid == owner)
 }
 
 fn is_trusted(uid: u32) -> bool {
@@ -287,6 +308,15 @@ fn is_ours(stream: &UnixStream) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_gives_its_passphrase_to_the_owner_of_the_directory_alone() {
+        let (root, node, other) = (0, 65_532, 1000);
+        assert!(may_answer(node, root, node));
+        assert!(!may_answer(other, root, node));
+        assert!(may_answer(root, other, node) && may_answer(other, other, node));
+        assert!(!may_answer(node, other, node));
+    }
 
     #[test]
     fn the_path_depends_on_the_directory_and_fits_a_socket() {

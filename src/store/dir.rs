@@ -10,7 +10,7 @@ use super::migrate;
 use super::scrub::Salvaged;
 use super::{
     CheckpointFile, Cost, DataKey, Entropy, PrivateStore, PublicStore, StoreError, Vault, file,
-    wipe,
+    place, wipe,
 };
 
 /// The store format this program writes and the newest it reads.
@@ -97,20 +97,33 @@ impl NodeDir {
     }
 
     /// Opens the public plane; one that is not there is made. One that has lost the newest of what
-    /// it held is marked as a restored one is.
+    /// it held is marked as a restored one is, and so is a copy of a directory, unless nothing was
+    /// signed or taken in yet when it was copied.
     ///
     /// # Errors
     /// When the database cannot be opened.
     pub fn public(&self, entropy: Entropy) -> Result<PublicStore, StoreError> {
         let store = PublicStore::open(&self.path.join(PUBLIC), entropy)?;
         if store.has_lost() {
-            if RestoreMark::read(&self.path)?.is_none() {
-                let cause = Cause::FellBack;
-                RestoreMark { cause, size: 0 }.write(&self.path)?;
-            }
+            self.mark(Cause::FellBack)?;
             store.go_on()?;
         }
+        if place::is_copy(&self.path)? {
+            let is_new = self.checkpoint().read()?.is_none() && store.logs().next().is_none();
+            if !is_new {
+                self.mark(Cause::Copied)?;
+            }
+        }
+        place::settle(&self.path)?;
         Ok(store)
+    }
+
+    /// Marks the directory as one that may be behind what its node signed; the first mark stays.
+    fn mark(&self, cause: Cause) -> Result<(), StoreError> {
+        match RestoreMark::read(&self.path)? {
+            Some(_) => Ok(()),
+            None => RestoreMark { cause, size: 0 }.write(&self.path),
+        }
     }
 
     /// Opens the private plane with its data key; one that is not there is made.

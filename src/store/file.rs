@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
+/// `O_NOFOLLOW`.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// Writes `bytes` to `path` so that a crash leaves the old content or the new, never a mixture.
 ///
 /// The file gets mode 0600. Once this returns, the content survives a power loss.
@@ -41,7 +44,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// When any step fails; the old content is then still there, or the new one is.
 pub fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let old = match OpenOptions::new().write(true).open(path) {
+    let old = match there(path) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(StoreError::io("replace", path, error)),
@@ -59,7 +62,7 @@ pub fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// When the file has another length, or the disk refuses.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let refused = |error| StoreError::io("overwrite", path, error);
-    let mut file = OpenOptions::new().write(true).open(path).map_err(refused)?;
+    let mut file = there(path).map_err(refused)?;
     let length = file.metadata().map_err(refused)?.len();
     if length != bytes.len() as u64 {
         return Err(StoreError::damaged(path, "it has not the length it should"));
@@ -75,14 +78,28 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// When the disk refuses.
 pub fn destroy(path: &Path) -> Result<(), StoreError> {
-    let file = match OpenOptions::new().write(true).open(path) {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+    let file = match there(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // Whatever it leads to is not ours.
+        Err(_) if is_link => {
+            fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))?;
+            return sync_dir(parent(path));
+        }
         Err(error) => return Err(StoreError::io("overwrite", path, error)),
     };
     wipe(&file).map_err(|error| StoreError::io("overwrite", path, error))?;
     fs::remove_file(path).map_err(|error| StoreError::io("remove", path, error))?;
     sync_dir(parent(path))
+}
+
+/// Opens a file to be written over. Through a link somebody else's would be.
+fn there(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(NO_LINK)
+        .open(path)
 }
 
 fn wipe(mut file: &File) -> io::Result<()> {
@@ -142,13 +159,14 @@ pub(super) fn restrict(path: &Path, mode: u32) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io("restrict", path, error))
 }
 
-/// Creates a file with mode 0600, or opens the one that is there.
+/// Creates a file with mode 0600, or opens the one that is there, unless it is a link.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(NO_LINK)
         .mode(0o600)
         .open(path)
 }

@@ -7,6 +7,7 @@
 //! DIR/private/    records, sealed; a relay has none
 //! DIR/vault.toml  the data key, once under each passphrase
 //! DIR/checkpoint  the last checkpoint this node signed, outside the databases
+//! DIR/place       when the file system made this file: a copy has another
 //! ```
 //!
 //! - [`dir`]: the directory as a whole: lock, format, what lies where.
@@ -18,6 +19,7 @@
 //! - [`recovery`]: the code on the sheet that opens a lost book.
 //! - [`wipe`]: a node's keys destroyed, and what is left to say.
 //! - `migrate`: bringing a directory of an older format up to ours, once it was copied.
+//! - `place`: whether a directory is a copy.
 //! - [`keyfile`]: a person's own key, in a file of theirs.
 //! - [`checkpoint`]: the file that must never go back.
 //! - [`sealed`]: one sealed value.
@@ -41,6 +43,7 @@ pub mod error;
 pub mod file;
 pub mod keyfile;
 mod migrate;
+mod place;
 pub mod private;
 pub mod public;
 pub mod recovery;

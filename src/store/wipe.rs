@@ -16,6 +16,7 @@ use super::dir::{
     CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, WATCH_FILE, lock_file,
 };
 use super::migrate::{COPY, HALF_COPY};
+use super::place::PLACE;
 use super::{Entropy, StoreError, Vault, file};
 
 /// The file that says the node was wiped.
@@ -29,7 +30,7 @@ const ALL: &str = "wiped; the public copies too\n";
 const KEYS: [&str; 4] = [VAULT_FILE, "witness.key", "node.cert", "relay.keys"];
 
 /// What serves only a node that runs: of its troubles it remembers some, and whether it was restored.
-const OF_THE_NODE: [&str; 3] = [FORMAT_FILE, WATCH_FILE, MARK];
+const OF_THE_NODE: [&str; 4] = [FORMAT_FILE, WATCH_FILE, MARK, PLACE];
 
 /// What nobody but this program puts into the directory and holds no secret.
 const OPEN_FILES: [&str; 3] = ["card", CHECKPOINT_FILE, "counterfoil.toml"];
@@ -244,7 +245,7 @@ mod tests {
         node(&path);
         let wiped = wipe(&path, false, os_entropy).unwrap();
         assert_eq!(wiped.destroyed, ["vault.toml", "witness.key"]);
-        assert_eq!(wiped.removed, ["private", "format", "watch"]);
+        assert_eq!(wiped.removed, ["private", "format", "watch", "place"]);
         assert_eq!(names(&path), ["card", "lock", "public", "wiped"]);
         let opened = NodeDir::open(&path);
         assert!(
@@ -300,6 +301,7 @@ mod tests {
             "card",
             "format",
             "lock",
+            "place",
             "private",
             "public",
             "public.damaged-1",

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use counterfoil::rpc::connect::{self, ConnectError};
-use counterfoil::rpc::local::{LocalError, LocalSocket, serve, socket_paths};
+use counterfoil::rpc::local::{LocalError, LocalSocket, owner, serve, socket_paths};
 use counterfoil::rpc::{Caller, Limits};
 use tokio::sync::oneshot;
 use tonic::Code;
@@ -16,7 +16,7 @@ const ECHO: &str = "/counterfoil.v1.Federation/Echo";
 async fn a_command_reaches_the_running_node_of_its_directory() {
     let dir = tempfile::tempdir().expect("a folder");
     let paths = socket_paths(dir.path()).expect("paths");
-    let nobody = connect::socket(paths.clone()).await;
+    let nobody = connect::socket(paths.clone(), owner(dir.path()).expect("there")).await;
     assert!(
         matches!(nobody, Err(ConnectError::NotRunning)),
         "{nobody:?}"
@@ -34,7 +34,9 @@ async fn a_command_reaches_the_running_node_of_its_directory() {
         let _ = stopped.await;
     }));
 
-    let channel = connect::socket(paths.clone()).await.expect("connects");
+    let channel = connect::socket(paths.clone(), owner(dir.path()).expect("there"))
+        .await
+        .expect("connects");
     check_health(&channel).await.expect("served");
     let (say, mut hear) = open(&channel, ECHO).await.expect("served");
     exchange(&say, &mut hear, "hello").await;

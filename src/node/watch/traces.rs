@@ -171,11 +171,21 @@ fn export(member: &MemberId, batch: &[Finished]) -> Value {
         text("service.version", version),
         text("service.instance.id", member.as_str()),
     ];
-    let spans: Vec<Value> = batch.iter().map(span).collect();
+    let spans: Vec<Value> = batch
+        .iter()
+        .filter(|one| !is_hushed(one))
+        .map(span)
+        .collect();
     json!({"resourceSpans": [{
         "resource": {"attributes": resource},
         "scopeSpans": [{"scope": {"name": "counterfoil", "version": version}, "spans": spans}],
     }]})
+}
+
+/// Whether a span would tell that there is a book behind the plain one.
+fn is_hushed(span: &Finished) -> bool {
+    let method = span.call.method.as_deref();
+    method.is_some_and(|method| method.ends_with("/SetPlain"))
 }
 
 /// Returns one span, named as OpenTelemetry's conventions for RPC have it.

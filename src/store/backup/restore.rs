@@ -85,6 +85,8 @@ pub enum Cause {
     Restored(String),
     /// It was built anew from what could be read, on this day.
     Rebuilt(String),
+    /// The directory is a copy of another, or of what it was.
+    Copied,
     /// The engine lost the newest of it; see [`PublicStore::has_lost`].
     FellBack,
 }
@@ -92,6 +94,7 @@ pub enum Cause {
 /// What the mark says first where it does not name the day of a backup.
 const REBUILT: &str = "rebuilt";
 const FELL_BACK: &str = "fell-back";
+const COPIED: &str = "copied";
 
 impl RestoreMark {
     /// Reads the mark of a directory.
@@ -110,6 +113,7 @@ impl RestoreMark {
         let cause = match first.as_str() {
             REBUILT => Cause::Rebuilt(day),
             FELL_BACK => Cause::FellBack,
+            COPIED => Cause::Copied,
             _ => Cause::Restored(first),
         };
         Ok(Some(Self {
@@ -128,6 +132,7 @@ impl RestoreMark {
             Cause::Restored(day) => format!("{day} {size}\n"),
             Cause::Rebuilt(day) => format!("{REBUILT} {size} {day}\n"),
             Cause::FellBack => format!("{FELL_BACK} {size}\n"),
+            Cause::Copied => format!("{COPIED} {size}\n"),
         };
         file::write_atomic(&dir.join(MARK), text.as_bytes())
     }
@@ -152,6 +157,7 @@ impl std::fmt::Display for Cause {
         match self {
             Self::Restored(day) => write!(f, "this node was restored from a backup of {day}"),
             Self::Rebuilt(day) => write!(f, "this node's public plane was built anew on {day}"),
+            Self::Copied => f.write_str("this node's directory is a copy"),
             Self::FellBack => f.write_str(
                 "this node's public plane has lost the newest of what it held, as its file was \
                  damaged",

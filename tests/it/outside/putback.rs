@@ -65,6 +65,52 @@ fn an_older_copy_of_a_directory_forks_no_log() {
     assert_eq!(anpud.ok(&["health"])["problems"], json!([]));
 }
 
+#[test]
+fn an_older_copy_signs_nothing_with_no_peer_in_reach() {
+    let world = World::new();
+    let [mut inpud, mut anpud] = world.pair(&["--size", "small"]);
+    inpud.knows(&anpud);
+    inpud.ok(&[&A_TRAINING[..], &["--set", "start=2018-02-03"]].concat());
+    inpud.publish("2018Q1", "training");
+    inpud.sync(&anpud);
+    assert!(inpud.terminate().success());
+    assert!(anpud.terminate().success());
+    let older = world.path("older");
+    copy(&inpud.dir, &older);
+    inpud.serve();
+    inpud.publish("2018", "training");
+    assert!(inpud.terminate().success());
+    // A node that is only started again signs as before; see also `kills`.
+    inpud.serve();
+    inpud.ok(&["release", "status", "2018Q2", "nil", "--kind", "training"]);
+    assert!(inpud.terminate().success());
+
+    std::fs::remove_dir_all(&inpud.dir).expect("removed");
+    copy(&older, &inpud.dir);
+    let nil = ["release", "status", "2018Q3", "nil", "--kind", "training"];
+    if std::fs::metadata(&inpud.dir)
+        .and_then(|about| about.created())
+        .is_err()
+    {
+        return;
+    }
+    // Whether it runs or not, and however often it is started again.
+    inpud.refused(&nil, "unsure_head");
+    inpud.serve();
+    let why = inpud.refused(&nil, "unsure_head");
+    assert!(why.contains("this node's directory is a copy"), "{why}");
+    let problems = inpud.ok(&["health"])["problems"].to_string();
+    assert!(problems.contains("restored"), "{problems}");
+    assert!(inpud.terminate().success());
+    inpud.serve();
+    inpud.refused(&nil, "unsure_head");
+    // The peer never saw the two later leaves, so nothing is lost to it; this copy may go on.
+    anpud.serve();
+    inpud.knows(&anpud);
+    inpud.sync(&anpud);
+    inpud.ok(&nil);
+}
+
 /// Returns the head of INPUD's log as a node knows it.
 fn own_head(node: &Node) -> Value {
     let question = [

@@ -70,15 +70,15 @@ const MISTAKES: &[(At, &str)] = &[
     ),
     (
         File("metrics_token_file = 'gone'"),
-        "DIR/gone: metrics token file cannot be read: No such file",
+        "FILE line 1: metrics_token_file: DIR/gone: metrics token file cannot be read: No such file",
     ),
     (
         File("metrics_token_file = 'short'"),
-        "DIR/short: metrics token is not 16 or more visible",
+        "FILE line 1: metrics_token_file: DIR/short: metrics token is not 16 or more visible",
     ),
     (
         File("metrics_token_file = 'open'"),
-        "DIR/open: metrics token file has mode 0644",
+        "FILE line 1: metrics_token_file: DIR/open: metrics token file has mode 0644",
     ),
     (
         File("traces = '192.0.2.1:4318'"),
@@ -98,11 +98,11 @@ const MISTAKES: &[(At, &str)] = &[
     ),
     (
         File("passphrase_file = 'open'"),
-        "DIR/open: passphrase file has mode 0644",
+        "FILE line 1: passphrase_file: DIR/open: passphrase file has mode 0644",
     ),
     (
         File("passphrase_file = 'gone'"),
-        "DIR/gone: passphrase file cannot be read: No such file",
+        "FILE line 1: passphrase_file: DIR/gone: passphrase file cannot be read: No such file",
     ),
     (
         File("log_level = 'loud'"),
