@@ -11,7 +11,7 @@ use super::sent::{self, Marks};
 use crate::disclosure::tables::State;
 use crate::log::Leaf;
 use crate::model::{Kind, Period, Series};
-use crate::store::{Changes, PrivateStore, SaltedPayload};
+use crate::store::{Changes, PrivateStore, PublicStore, SaltedPayload};
 
 /// The part of the private database that holds the ledger.
 const SPACE: u8 = 0x10;
@@ -67,6 +67,26 @@ impl Entry {
 pub struct Ledger<'a>(pub &'a PrivateStore);
 
 impl Ledger<'_> {
+    /// Checks that the newest leaf of the own log is one the ledger has: a leaf it has never seen
+    /// cannot be held against new ones, so nothing may be let out after it.
+    ///
+    /// # Errors
+    /// [`ReleaseError::LedgerMismatch`] where it is not, as after an older private plane was put
+    /// back; or when either cannot be read.
+    pub fn check(&self, public: &PublicStore, origin: &str) -> Result<(), ReleaseError> {
+        let size = public.log(origin)?.map_or(0, |log| log.size);
+        let Some(last) = size.checked_sub(1) else {
+            return Ok(());
+        };
+        let mismatch = || ReleaseError::LedgerMismatch { index: last };
+        let entry = self.entry(last)?.ok_or_else(mismatch)?;
+        let logged = public.entry(origin, last)?;
+        match logged.is_some_and(|logged| logged.leaf == entry.leaf.as_bytes()) {
+            true => Ok(()),
+            false => Err(mismatch()),
+        }
+    }
+
     /// Writes entries with their payloads durably, all or none.
     ///
     /// # Errors

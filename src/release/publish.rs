@@ -89,15 +89,7 @@ impl Door<'_> {
     pub fn recover(&self) -> Result<usize, ReleaseError> {
         let ledger = Ledger(self.private);
         let size = self.replica().state()?.size;
-        if let Some(last) = size.checked_sub(1) {
-            // A leaf of ours that the ledger has never seen cannot be held against new ones.
-            let mismatch = || ReleaseError::LedgerMismatch { index: last };
-            let entry = ledger.entry(last)?.ok_or_else(mismatch)?;
-            let logged = self.public.entry(self.origin().as_str(), last)?;
-            if logged.is_none_or(|logged| logged.leaf != entry.leaf.as_bytes()) {
-                return Err(mismatch());
-            }
-        }
+        ledger.check(self.public, self.origin().as_str())?;
         let mut waiting = Vec::new();
         while let Some(entry) = ledger.entry(size + waiting.len() as u64)? {
             let payload = ledger.payload(entry.index)?;

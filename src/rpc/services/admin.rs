@@ -294,6 +294,9 @@ impl Office {
         if let Some(reason) = self.public.store.poisoned() {
             problem("store", reason.to_owned(), true);
         }
+        if let Some(message) = self.ledger_problem() {
+            problem("ledger", message, false);
+        }
         self.disk_problem(&mut problem);
         for stale in self.hold_problems() {
             problem(&stale.code, stale.message, false);

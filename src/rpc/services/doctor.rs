@@ -51,6 +51,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ("restored", "warn", "`counterfoil peer sync`"),
     ("lacking", "bad", "`counterfoil peer sync`"),
     (
+        "ledger",
+        "bad",
+        "restore the newest backup with records: nothing is released on an older one",
+    ),
+    (
         "peer",
         "warn",
         "check the peer's address and certificate: `counterfoil peer list`",

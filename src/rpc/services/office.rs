@@ -14,8 +14,9 @@ use crate::record::{CodeLists, MEMBERS};
 use crate::release::draft::Terms;
 use crate::release::hold::Holds;
 use crate::release::keys::MemberKeys;
+use crate::release::ledger::Ledger;
 use crate::release::retention::Retention;
-use crate::release::{Door, Opened, PrivatePlane};
+use crate::release::{Door, Opened, PrivatePlane, ReleaseError};
 use crate::rpc::errors::Told as _;
 use crate::rpc::memory::Memory;
 use crate::rpc::own_cert::{self, NodeCertFile};
@@ -188,8 +189,7 @@ impl Office {
         let opened = self.opened()?;
         let charter = self.charter()?;
         let _turn = opened.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.may_sign)()
-            .map_err(|reason| crate::release::ReleaseError::UnsureOfHead(reason).told())?;
+        (self.may_sign)().map_err(|reason| ReleaseError::UnsureOfHead(reason).told())?;
         let door = Door {
             private: &opened.store,
             public: &self.public.store,
@@ -207,11 +207,31 @@ impl Office {
         if self.public.charter().is_err() || (self.may_sign)().is_err() {
             return Ok(());
         }
-        let recovered = self.at_door(|_, _, door| door.recover().map_err(|error| error.told()))?;
+        let recovered = match self.at_door(|_, _, door| Ok(door.recover()))? {
+            // The records can be read all the same; `health` says that nothing is let out.
+            Err(error @ ReleaseError::LedgerMismatch { .. }) => {
+                tracing::error!(%error, "nothing can be let out");
+                return Ok(());
+            }
+            recovered => recovered.map_err(|error| error.told())?,
+        };
         if recovered > 0 {
             tracing::info!(leaves = recovered, "releases left half done were appended");
         }
         Ok(())
+    }
+
+    /// Returns why nothing can be let out, where the private plane is behind the log; not known
+    /// while it is locked.
+    pub(super) fn ledger_problem(&self) -> Option<String> {
+        let opened = self.private.opened().ok()?;
+        let origin = self.public.charter().ok()?.origin(&self.public.me.id);
+        match Ledger(&opened.store).check(&self.public.store, origin.as_str()) {
+            Err(error @ ReleaseError::LedgerMismatch { .. }) => Some(format!(
+                "{error}: it is older than what was released, and nothing more is"
+            )),
+            _ => None,
+        }
     }
 
     /// Issues the node's certificate anew where there is none for the charter's consortium, or

@@ -130,6 +130,12 @@ fn an_old_private_plane_lets_nothing_out() {
         .inpud
         .refused(&["release", "publish", digest], "ledger");
     assert!(said.contains("leaf 1"), "{said}");
+    // Whoever looks is told, and unlocking opens the records all the same.
+    let problems = pair.inpud.ok(&["health"])["problems"].to_string();
+    assert!(problems.contains("\"ledger\""), "{problems}");
+    pair.inpud.ok(&["lock"]);
+    pair.inpud.ok(&["unlock"]);
+    pair.inpud.ok(&["record", "list"]);
 }
 
 #[test]
