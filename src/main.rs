@@ -5,6 +5,11 @@ use std::process::ExitCode;
 
 use counterfoil::cli::{self, Failure};
 use counterfoil::node::Program;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites what is freed, so that records and keys do not outlast their use.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os(), std::env::vars_os()) {

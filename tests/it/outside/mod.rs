@@ -24,6 +24,7 @@ mod kills;
 mod lists;
 mod manager;
 mod markers;
+mod memory;
 mod openletter;
 mod passphrases;
 mod plain;
