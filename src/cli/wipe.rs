@@ -1,7 +1,7 @@
 //! `wipe`: the node's keys destroyed, and what remains, plainly.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -10,6 +10,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::host::Host;
 use super::output::{self, Reply};
+use crate::config::{FILE_NAME, Written};
+use crate::store::file;
 use crate::store::wipe::Wiped;
 use crate::wire;
 
@@ -43,7 +45,8 @@ pub(super) async fn run<H: Host>(args: &WipeArgs, context: &Context<'_, H>) -> R
     if !args.yes {
         confirm(&context.dir)?;
     }
-    let wiped = match context.host.connect(&context.dir).await? {
+    let secrets = secrets_inside(&context.dir);
+    let mut wiped = match context.host.connect(&context.dir).await? {
         None => context.host.wipe(&context.dir, args.all).await?,
         Some(node) => {
             let request = wire::WipeRequest { all: args.all };
@@ -51,13 +54,44 @@ pub(super) async fn run<H: Host>(args: &WipeArgs, context: &Context<'_, H>) -> R
             let before = present(&context.dir);
             let destroyed = node.wipe(request).await?.destroyed;
             drop(node);
-            Wiped {
-                removed: finish(args.all, &before, context).await?,
-                destroyed,
-            }
+            let removed = match goes_down_with_the_node() {
+                // It removes the rest as it goes down, and this process goes with it.
+                true => Vec::new(),
+                false => finish(args.all, &before, context).await?,
+            };
+            Wiped { removed, destroyed }
         }
     };
+    wiped.destroyed.extend(destroy(&secrets)?);
     context.answer(&WipeReply::new(wiped, args.all, &context.dir))
+}
+
+/// Whether the node is what this container runs, so that every process in it ends with it.
+fn goes_down_with_the_node() -> bool {
+    std::fs::read_to_string("/proc/1/comm").is_ok_and(|name| name.trim() == "counterfoil")
+}
+
+/// Returns the files with secrets that the node's settings name and that lie in its directory. A
+/// settings file that cannot be read names none.
+fn secrets_inside(dir: &Path) -> Vec<PathBuf> {
+    let settings = dir.join(FILE_NAME);
+    let named = Written::read_file(&settings).map_or_else(|_| Vec::new(), |s| s.secret_files());
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let whole = named.iter().filter_map(|path| path.canonicalize().ok());
+    whole.filter(|path| path.starts_with(&dir)).collect()
+}
+
+fn destroy(secrets: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut destroyed = Vec::new();
+    for path in secrets {
+        file::destroy(path).map_err(|error| {
+            let message = format!("the keys are destroyed, and this is not: {error}");
+            Failure::new("disk", message, "remove it by hand")
+        })?;
+        let name = path.file_name().unwrap_or_default();
+        destroyed.push(name.display().to_string());
+    }
+    Ok(destroyed)
 }
 
 fn present(dir: &Path) -> Vec<&'static str> {
@@ -180,7 +214,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "secrets_outside",
         "passphrase files, the recovery sheet, approvers' key files",
-        "not in this directory, so not removed; the recovery key still signs charters in the \
+        "outside this directory, so not removed; the recovery key still signs charters in the \
          network's place",
     ),
     (

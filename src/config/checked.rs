@@ -194,6 +194,12 @@ impl Written {
         }
     }
 
+    /// Returns the files these settings name that hold secrets, whatever else is wrong with them.
+    pub fn secret_files(&self) -> Vec<PathBuf> {
+        let keys = ["passphrase_file", "metrics_token_file"];
+        keys.iter().filter_map(|key| self.path(key)).collect()
+    }
+
     /// Returns the path a setting names. One in a settings file is relative to that file.
     fn path(&self, key: &str) -> Option<PathBuf> {
         let text = self.0.get(key).filter(|text| !text.value.is_empty())?;

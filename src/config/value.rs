@@ -87,6 +87,10 @@ pub(super) fn recipients(text: &str) -> Result<Vec<String>, String> {
         .collect();
     match given.is_empty() || Recipients::keys(&given).is_ok() {
         true => Ok(given),
+        // Whoever mixed the two up has their secret key there.
+        false if text.to_ascii_uppercase().contains("AGE-SECRET") => {
+            Err("is a secret key, not recipients such as age1…".to_owned())
+        }
         false => Err(format!("is {}, not recipients such as age1…", quoted(text))),
     }
 }

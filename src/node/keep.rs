@@ -42,8 +42,17 @@ pub(super) fn restore(
 ) -> Result<FoundBackup, Failure> {
     let opener = opener(open)?;
     let restored = backup::restore(files(open)?, &opener, dir, entropy).map_err(failure)?;
-    Ok(summed(&restored.files))
+    let mut found = summed(&restored.files);
+    if restored.is_aside {
+        found.notes.push(ASIDE.to_owned());
+    }
+    Ok(found)
 }
+
+/// What is said of settings that anybody may have written.
+const ASIDE: &str = "its settings are in counterfoil.toml.restored and are not used: whoever knows \
+                     the recipient could have written them; look at them, then rename the file to \
+                     counterfoil.toml";
 
 /// Restores backups into a temporary directory, opens the node there as any start does, and reads
 /// and hashes everything again.
@@ -60,6 +69,8 @@ pub(super) async fn drill(
     let into = dir.clone();
     let passphrase = open.passphrase.clone();
     let mut found = on_thread(move || restore(&open, &into, entropy)).await?;
+    // They go with everything else here.
+    found.notes.retain(|note| note != ASIDE);
     let has_records = found.planes.iter().any(|plane| plane == "private");
     let opens_records = has_records && passphrase.is_some();
     if has_records && passphrase.is_none() {

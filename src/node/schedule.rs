@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(60 * 60);
 
 /// The setting of the public plane that says when everything was last read.
 const SCRUBBED: &str = "scrubbed";
+
+/// The one that says to which folder a backup was last taken.
+const BACKED_UP_TO: &str = "backed_up_to";
 
 /// Takes a backup whenever one is due: after the time that was set, after something was let out,
 /// and once the node is unlocked if the last one had no records.
@@ -76,6 +80,39 @@ struct Last {
     taken: bool,
 }
 
+/// Sees to it that the folder for backups is there. One that backups went to before and is gone is
+/// not made again: its disk is not there, and a folder made now would be on another.
+fn stand_in(folder: &Path, office: &Office) -> Result<(), String> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let before = office.public.store.meta_get(BACKED_UP_TO);
+    let before = before.map_err(|error| error.to_string())?;
+    if before.as_deref() == Some(folder.as_os_str().as_encoded_bytes()) {
+        return Err(format!(
+            "{} is gone, and backups were there: mount its disk, or make it with `mkdir -m 700`",
+            folder.display()
+        ));
+    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| format!("{} cannot be made: {error}", folder.display()))
+}
+
+/// Remembers where backups go.
+fn note_folder(folder: &Path, office: &Office) {
+    let store = &office.public.store;
+    let name = folder.as_os_str().as_encoded_bytes();
+    if store.meta_get(BACKED_UP_TO).ok().flatten().as_deref() == Some(name) {
+        return;
+    }
+    let noted = store.meta_put(BACKED_UP_TO, name);
+    if let Err(error) = noted.and_then(|()| store.commit()) {
+        tracing::warn!(%error, "the folder for backups not noted");
+    }
+}
+
 /// Returns once the own log has grown since the last backup.
 async fn let_out(
     office: &Office,
@@ -127,7 +164,7 @@ fn back_up(office: &Office, plan: &BackupPlan) -> Result<Last, String> {
         Planes::Public | Planes::Private => "public",
     };
     let member = office.public.me.id.as_str();
-    file::create_private_dir(&plan.dir).map_err(|error| error.to_string())?;
+    stand_in(&plan.dir, office)?;
     let path = free_name(&plan.dir, member, office.public.clock.today(), words);
     let beside = path.with_extension("new");
     let taken = write(office, planes, &recipients, &beside, &path);
@@ -137,6 +174,7 @@ fn back_up(office: &Office, plan: &BackupPlan) -> Result<Last, String> {
     }
     let tree_size = taken?;
     tracing::info!(path = %path.display(), tree_size, "backup taken");
+    note_folder(&plan.dir, office);
     forget_oldest(plan, member, words, &path);
     Ok(Last {
         tree_size,

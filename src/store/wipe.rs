@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::backup::restore::{MARK, STAGE};
+use super::backup::restore::{MARK, SETTINGS_ASIDE, STAGE};
 use super::dir::{
     CHECKPOINT_FILE, FORMAT_FILE, LOCK_FILE, PRIVATE, PUBLIC, VAULT_FILE, WATCH_FILE, lock_file,
 };
@@ -33,7 +33,7 @@ const KEYS: [&str; 4] = [VAULT_FILE, "witness.key", "node.cert", "relay.keys"];
 const OF_THE_NODE: [&str; 4] = [FORMAT_FILE, WATCH_FILE, MARK, PLACE];
 
 /// What nobody but this program puts into the directory and holds no secret.
-const OPEN_FILES: [&str; 3] = ["card", CHECKPOINT_FILE, "counterfoil.toml"];
+const OPEN_FILES: [&str; 4] = ["card", CHECKPOINT_FILE, "counterfoil.toml", SETTINGS_ASIDE];
 
 /// What was done, by the names in the directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -25,6 +25,12 @@ pub(in crate::store) const STAGE: &str = ".restoring";
 /// The file that says a directory was restored.
 pub(in crate::store) const MARK: &str = "restored";
 
+const SETTINGS: &str = "counterfoil.toml";
+
+/// Where settings are put that anybody may have written: they name a program to run, and whom
+/// backups are sealed for.
+pub const SETTINGS_ASIDE: &str = "counterfoil.toml.restored";
+
 /// What goes into one batch.
 const ROWS: usize = 512;
 const BYTES: usize = 4 << 20;
@@ -34,6 +40,8 @@ const BYTES: usize = 4 << 20;
 pub struct Restored {
     /// One for each file.
     pub files: Vec<Inspected>,
+    /// Whether the settings were put aside, as [`SETTINGS_ASIDE`].
+    pub is_aside: bool,
 }
 
 /// Makes the directory `dir` from backups.
@@ -64,8 +72,15 @@ pub fn restore<R: Read>(
         size: size.max().unwrap_or(0),
     };
     mark.write(&stage.path)?;
+    let settings = stage.path.join(SETTINGS);
+    let is_aside = opener.trusts_anybody() && settings.exists();
+    if is_aside {
+        let aside = stage.path.join(SETTINGS_ASIDE);
+        fs::rename(&settings, &aside)
+            .map_err(|error| StoreError::io("put aside", &aside, error))?;
+    }
     stage.put_in_place()?;
-    Ok(Restored { files })
+    Ok(Restored { files, is_aside })
 }
 
 /// What a directory says of itself, until peers have shown what was signed since, whose public plane
@@ -286,7 +301,7 @@ impl Drop for Stage {
 /// Everything a restored directory consists of, but for what makes it a node.
 fn names() -> impl Iterator<Item = &'static str> {
     let files = FILES.iter().chain(PRIVATE_FILES).copied();
-    files.chain([PUBLIC, PRIVATE, MARK])
+    files.chain([PUBLIC, PRIVATE, MARK, SETTINGS_ASIDE])
 }
 
 /// Puts what is read into a stage.

@@ -44,6 +44,14 @@ enum Key {
     Passphrase(SecretString),
 }
 
+/// Returns what may be said again of a text that should be a recipient: no secret key.
+fn repeatable(text: &str) -> String {
+    match text.trim().to_ascii_uppercase().starts_with("AGE-SECRET") {
+        true => "a secret key".to_owned(),
+        false => text.to_owned(),
+    }
+}
+
 impl Recipients {
     /// Reads X25519 recipients, `age1…`.
     ///
@@ -53,7 +61,7 @@ impl Recipients {
         let read = |text: &String| {
             text.trim()
                 .parse()
-                .map_err(|_| BackupError::BadRecipient(text.clone()))
+                .map_err(|_| BackupError::BadRecipient(repeatable(text)))
         };
         let keys: Vec<age::x25519::Recipient> = given.iter().map(read).collect::<Result<_, _>>()?;
         if keys.is_empty() {
@@ -113,7 +121,12 @@ impl Opener {
         Ok(Self(Key::Identities(identities.ok_or_else(none)?)))
     }
 
-    /// Opens a file; what is read from it was authenticated.
+    /// Whether anybody may have made what it opens: whoever knows a recipient can seal for it.
+    pub(super) const fn trusts_anybody(&self) -> bool {
+        matches!(self.0, Key::Identities(_))
+    }
+
+    /// Opens a file; what is read from it was authenticated, by whoever made it.
     ///
     /// # Errors
     /// When it is no age file, or not for this key or passphrase.

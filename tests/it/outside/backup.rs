@@ -193,8 +193,13 @@ fn backups_for_a_key_are_verified_drilled_and_restored_with_it() {
     inpud.refused(&["restore", text(&file)], "exists");
     inpud.kill();
     let before = answers(&inpud);
-    elsewhere(&mut inpud, &[text(&file)], &["--identity", text(&key)]);
+    let restored = elsewhere(&mut inpud, &[text(&file)], &["--identity", text(&key)]);
     assert_eq!(answers(&inpud), before);
+    // Whoever knows the recipient can write such a file, and settings name a program to run.
+    let aside = inpud.dir.join("counterfoil.toml.restored");
+    assert!(aside.exists() && !inpud.dir.join("counterfoil.toml").exists());
+    let notes = restored["notes"].to_string();
+    assert!(notes.contains("counterfoil.toml.restored"), "{notes}");
 }
 
 #[test]
@@ -334,16 +339,17 @@ fn a_running_node_backs_up_by_itself_after_each_release() {
         (backups(&folder).len() == 2).then_some(())
     });
 
-    // Where it fails, the node says so and goes on.
+    // Where it fails, the node says so and goes on. A folder that is gone may be a disk that is not
+    // there: none is made in its place.
     inpud.terminate();
     std::fs::remove_dir_all(&folder).expect("removed");
-    std::fs::write(&folder, "in the way").expect("written");
     inpud.serve();
     let trouble = wait_for("health to say so", || {
         let health = inpud.run(&["health"]).1.to_string();
         health.contains("the last backup failed").then_some(health)
     });
-    assert!(trouble.contains("backups"), "names the folder: {trouble}");
+    assert!(trouble.contains("backups is gone"), "{trouble}");
+    assert!(!folder.exists());
 }
 
 #[test]

@@ -45,6 +45,26 @@ fn with_a_record(world: &World, id: &str) -> Node {
 }
 
 #[test]
+fn secrets_that_settings_name_inside_the_directory_go_too() {
+    let world = World::new();
+    let mut node = with_a_record(&world, "inpud");
+    let own = |name: &str, text: &str| {
+        let path = node.dir.join(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("a mode");
+    };
+    own("token", "0123456789abcdef0123");
+    own("letter", "somebody's");
+    own("counterfoil.toml", "metrics_token_file = 'token'\n");
+    node.serve();
+    let wiped = node.ok(&["wipe", "--yes"]);
+    assert!(strings(&wiped, "destroyed").contains(&"token"), "{wiped}");
+    assert!(!node.dir.join("token").exists());
+    assert!(node.dir.join("letter").exists());
+}
+
+#[test]
 fn nothing_is_wiped_unasked() {
     let world = World::new();
     let node = with_a_record(&world, "inpud");
