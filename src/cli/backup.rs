@@ -287,7 +287,7 @@ struct FoundReply {
 impl Reply for FoundReply {
     fn human(&self) -> String {
         let done = match self.drilled {
-            true => "Restored, opened and read again",
+            true => "Restored and read again",
             false => "Whole and unchanged",
         };
         format!("{done}: {}", self.found.human())

@@ -17,6 +17,8 @@ pub mod slot;
 mod slots;
 mod text;
 
+use zeroize::Zeroizing;
+
 use super::{Entropy, StoreError};
 pub use keys::{DataKey, Purpose, SubKey};
 pub use slot::Cost;
@@ -170,6 +172,12 @@ impl Vault {
         if names.iter().flatten().any(is_it) || name == RECOVERY {
             return Err(StoreError::SlotTaken(name.to_owned()));
         }
+        // One slot is kept for the plain book, whether or not there is one: how many fit must not tell.
+        let is_plain = |named: &Named| named.holder == Holder::Plain;
+        let kept = usize::from(!names.iter().flatten().any(is_plain));
+        if names.iter().flatten().count() + kept >= SLOTS {
+            return Err(StoreError::NoFreeSlot);
+        }
         slots.check_new(passphrase)?;
         let content = Content::new(name, Holder::Person, key);
         slots.put(key, None, &content, passphrase, entropy)
@@ -292,6 +300,11 @@ impl Vault {
         *slots = slots.only(Some(at), entropy)?;
         slots.forget_names(&key, entropy)?;
         slots.put(&key, Some(at), &content, passphrase, entropy)?;
+        // As any node has one: of a sheet nobody wrote.
+        let mut code = Zeroizing::new([0; 32]);
+        entropy(code.as_mut_slice()).map_err(StoreError::Entropy)?;
+        let content = Content::new(RECOVERY, Holder::Recovery, &key);
+        slots.put(&key, None, &content, code.as_slice(), entropy)?;
         Ok(key)
     }
 

@@ -101,7 +101,7 @@ fn names_and_passphrases_that_will_not_do_are_refused() {
         vault.remove(&key, "desk", os_entropy),
         Err(StoreError::NoSlot(_))
     ));
-    for n in 1..SLOTS {
+    for n in 1..SLOTS - 1 {
         let name = n.to_string();
         vault.add(&key, &name, name.as_bytes(), os_entropy).unwrap();
     }
@@ -173,7 +173,8 @@ fn the_plain_passphrase_leaves_nothing_else() {
     let opened = left.unlock(b"plain").unwrap();
     check_same(&opened, &settled);
     assert!(!opened.is_plain());
-    assert_eq!(names(&left, &opened), [FIRST]);
+    // As a node that was just made.
+    assert_eq!(names(&left, &opened), [FIRST, RECOVERY]);
     for purpose in [Purpose::Pseudonym, Purpose::SealPersons] {
         assert_ne!(
             opened.derive(purpose).as_bytes(),
@@ -224,6 +225,32 @@ fn the_file_does_not_tell_how_many_passphrases_there_are() {
     };
     assert_eq!(shape(&cleared), shape(&before));
     check_shut(&vault, b"plain");
+}
+
+#[test]
+fn as_many_passphrases_fit_beside_a_plain_book_as_without_one() {
+    let fit = |with_plain: bool| {
+        let (mut vault, key) = vault(b"first");
+        vault.set_recovery(&key, b"code", os_entropy).unwrap();
+        if with_plain {
+            vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
+        }
+        (0..SLOTS)
+            .take_while(|nth| {
+                let name = nth.to_string();
+                vault.add(&key, &name, name.as_bytes(), os_entropy).is_ok()
+            })
+            .count()
+    };
+    assert_eq!(fit(true), fit(false));
+    assert_eq!(fit(false), SLOTS - 3);
+    // The one that was kept is there for it.
+    let (mut vault, key) = vault(b"first");
+    (0..SLOTS - 2).for_each(|nth| {
+        let name = nth.to_string();
+        vault.add(&key, &name, name.as_bytes(), os_entropy).unwrap();
+    });
+    vault.set_plain(&key, Some(b"plain"), os_entropy).unwrap();
 }
 
 #[test]
