@@ -155,9 +155,18 @@ impl Written {
 
     /// Returns where metrics are served: beyond this machine only to whoever has the token.
     fn metrics(&self) -> Result<Option<SocketAddr>, ConfigError> {
-        let address = self.read("metrics", address_or_off)?.flatten();
+        let metrics = self.read("metrics", address_or_off)?.flatten();
         let text = self.0.get("metrics");
-        match (address, text) {
+        let listen = self.read("listen", address)?;
+        let listen = listen.unwrap_or_else(|| Config::default().listen);
+        match (metrics, text) {
+            (Some(address), Some(text)) if address == listen && address.port() != 0 => {
+                Err(ConfigError {
+                    place: text.place.clone(),
+                    problem: format!("metrics is '{address}', where listen is already"),
+                    hint: "choose another port for one of them".to_owned(),
+                })
+            }
             (Some(address), Some(text))
                 if !address.ip().is_loopback() && self.path("metrics_token_file").is_none() =>
             {
@@ -172,7 +181,7 @@ impl Written {
                         .to_owned(),
                 })
             }
-            _ => Ok(address),
+            _ => Ok(metrics),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The listener for peers, and the limits on what one of them can cost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -64,7 +65,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
             _ = refill.tick(), if starts.are_used() => starts.allow_one(),
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((tcp, _)) => {
+                Ok((tcp, from)) => {
                     let (shaken, is_shaken) = watch::channel(());
                     let task = connections.spawn(one_peer(Arrival {
                         tcp,
@@ -78,7 +79,12 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
                         connected: Arc::clone(&connected),
                         stop: stop.subscribe(),
                     }));
-                    handshakes.begin(task, is_shaken, &door.limits);
+                    let begun = Begun {
+                        from: from.ip(),
+                        task,
+                        shaken: is_shaken,
+                    };
+                    handshakes.begin(begun, &door.limits);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
@@ -130,23 +136,54 @@ impl Starts {
 
 /// The handshakes going on, the oldest first.
 #[derive(Default)]
-struct Handshakes(VecDeque<(AbortHandle, watch::Receiver<()>)>);
+struct Handshakes(VecDeque<Begun>);
+
+/// A handshake that may be going on.
+struct Begun {
+    from: IpAddr,
+    task: AbortHandle,
+    /// Its other end goes when the handshake has ended.
+    shaken: watch::Receiver<()>,
+}
 
 impl Handshakes {
-    /// Adds one; gives the oldest up where there are too many. The other end of `shaken` goes when
-    /// the handshake has ended.
-    fn begin(&mut self, task: AbortHandle, shaken: watch::Receiver<()>, limits: &Limits) {
-        self.0.push_back((task, shaken));
+    /// Adds one; where there are too many, gives up the oldest of wherever most come from: who
+    /// floods the port crowds itself out first.
+    fn begin(&mut self, begun: Begun, limits: &Limits) {
+        self.0.push_back(begun);
         if self.0.len() <= limits.handshakes {
             return;
         }
-        self.0.retain(|(_, shaken)| shaken.has_changed().is_ok());
+        self.0.retain(|begun| begun.shaken.has_changed().is_ok());
         if self.0.len() > limits.handshakes
-            && let Some((oldest, _)) = self.0.pop_front()
+            && let Some(crowd) = self.crowd()
+            && let Some(at) = self.0.iter().position(|begun| network(begun.from) == crowd)
+            && let Some(oldest) = self.0.remove(at)
         {
-            oldest.abort();
+            oldest.task.abort();
             limits.hits.hit(Limit::Handshakes);
         }
+    }
+
+    /// Returns where most of them come from.
+    fn crowd(&self) -> Option<IpAddr> {
+        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for begun in &self.0 {
+            *counts.entry(network(begun.from)).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(network, _)| network)
+    }
+}
+
+/// Returns what one subscriber has: an IPv4 address, or the /64 around an IPv6 one (RFC 6177).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let upper = address.to_bits() >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from_bits(upper))
+        }
+        address => address,
     }
 }
 

@@ -574,6 +574,41 @@ async fn handshakes_that_wait_give_way_to_those_that_come() {
 }
 
 #[tokio::test]
+async fn whoever_begins_most_handshakes_gives_way_first() {
+    let limits = Limits {
+        handshakes: 4,
+        handshake: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], world.address.port()));
+    // The oldest of all, on a slow line.
+    let slow = tokio::net::TcpSocket::new_v4().expect("a socket");
+    slow.bind(([127, 0, 0, 2], 0).into())
+        .expect("loopback is a /8");
+    let mut slow = slow.connect(to).await.expect("connects");
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        crowd.push(TcpStream::connect(to).await.expect("connects"));
+    }
+    while hits.of(Limit::Handshakes) < 37 {
+        tokio::task::yield_now().await;
+    }
+    let mut rest = Vec::new();
+    let _closed = crowd[0].read_to_end(&mut rest).await;
+    let heard = slow.try_read(&mut [0; 1]);
+    let waits = heard.expect_err("it is neither closed nor spoken to");
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    // It is heard whenever it speaks: what it says is no handshake, and it is told so.
+    slow.write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .await
+        .expect("sent");
+    slow.read_to_end(&mut rest).await.expect("answered");
+    assert!(!rest.is_empty(), "a TLS alert");
+}
+
+#[tokio::test]
 async fn strangers_do_not_crowd_members_out() {
     let limits = Limits {
         strangers: 1,

@@ -56,14 +56,8 @@ fn open_engine(path: &Path) -> Result<sled::Db, OpenFailure> {
             Err(sled::Error::Io(error)) => {
                 return Err(OpenFailure::Other(StoreError::io("open", path, error)));
             }
-            Err(error @ sled::Error::Unsupported(_)) => {
-                let reason = error.to_string();
-                let error = StoreError::Engine {
-                    path: path.to_owned(),
-                    reason,
-                };
-                return Err(OpenFailure::Other(error));
-            }
+            // The directory's own number was looked at before: what else an older engine could have
+            // written is a damaged file of this one.
             Err(error) => return Err(OpenFailure::Damage(error.to_string())),
             Ok(db) => return Ok(db),
         }

@@ -81,6 +81,10 @@ const MISTAKES: &[(At, &str)] = &[
         "FILE line 1: metrics_token_file: DIR/open: metrics token file has mode 0644",
     ),
     (
+        File("listen = '127.0.0.1:9464'\nmetrics = '127.0.0.1:9464'"),
+        "FILE line 2: metrics is '127.0.0.1:9464', where listen is already",
+    ),
+    (
         File("traces = '192.0.2.1:4318'"),
         "FILE line 1: traces is '192.0.2.1:4318', not a loopback address and port of this machine",
     ),
