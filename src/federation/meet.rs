@@ -51,7 +51,13 @@ impl Session {
         let store_id = self.check(&theirs)?;
         let ours = Uuid::from_slice(&hello.store_id).ok();
         let follows_us = ours.is_some() && Uuid::from_slice(&theirs.cursor_store_id).ok() == ours;
-        let followed = if follows_us { theirs.cursor_arrival } else { 0 };
+        // Who holds more arrivals than there are remembers some of a store that fell back.
+        let last = self.node.store.last_arrival();
+        let followed = if follows_us && theirs.cursor_arrival <= last {
+            theirs.cursor_arrival
+        } else {
+            0
+        };
         self.node.follows(&self.peer, followed);
         let same_store = hello.cursor_store_id == theirs.store_id;
         let arrival = if same_store { hello.cursor_arrival } else { 0 };

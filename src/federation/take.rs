@@ -413,7 +413,8 @@ impl Taker {
         let arrival = self.sent.unwrap_or_default();
         let cosigned = self.cosign()?;
         // What was refused is to be offered again.
-        if self.error.is_none() && arrival > self.cursor.arrival {
+        // Less than before, where the peer's store fell back: what comes in its place is then asked for.
+        if self.error.is_none() && arrival != self.cursor.arrival {
             self.cursor.arrival = arrival;
             let store = &self.node.store;
             store

@@ -106,12 +106,15 @@ impl NodeDir {
         let store = PublicStore::open(&self.path.join(PUBLIC), entropy)?;
         if store.has_lost() {
             self.mark(Cause::FellBack)?;
+            // Peers remember arrivals that are gone, and would not ask for those in their place.
+            store.renew_store_id(entropy)?;
             store.go_on()?;
         }
         if place::is_copy(&self.path)? {
             let is_new = self.checkpoint().read()?.is_none() && store.logs().next().is_none();
             if !is_new {
                 self.mark(Cause::Copied)?;
+                store.renew_store_id(entropy)?;
             }
         }
         place::settle(&self.path)?;

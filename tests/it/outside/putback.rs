@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::world::node::A_TRAINING;
-use crate::world::{Node, World, copy};
+use crate::world::{Node, World, copy, wait_for};
 
 #[test]
 fn an_older_copy_of_a_directory_forks_no_log() {
@@ -109,6 +109,39 @@ fn an_older_copy_signs_nothing_with_no_peer_in_reach() {
     inpud.knows(&anpud);
     inpud.sync(&anpud);
     inpud.ok(&nil);
+}
+
+/// A disk image put back does not know itself: the log can be forked then, and everybody is told.
+#[test]
+fn a_log_that_was_forked_all_the_same_is_named_by_everybody() {
+    let world = World::new();
+    let [mut inpud, mut anpud] = world.pair(&["--size", "small"]);
+    inpud.knows(&anpud);
+    inpud.ok(&[&A_TRAINING[..], &["--set", "start=2018-02-03"]].concat());
+    inpud.publish("2018Q1", "training");
+    inpud.sync(&anpud);
+    assert!(inpud.terminate().success());
+    let image = world.path("image");
+    copy(&inpud.dir, &image);
+    std::fs::remove_file(image.join("place")).expect("an image has none that differs");
+    inpud.serve();
+    inpud.publish("2018", "training");
+    inpud.sync(&anpud);
+    assert!(inpud.terminate().success());
+    assert!(anpud.terminate().success());
+    std::fs::remove_dir_all(&inpud.dir).expect("removed");
+    copy(&image, &inpud.dir);
+    inpud.serve();
+    inpud.ok(&["release", "status", "2018Q3", "nil", "--kind", "training"]);
+    anpud.serve();
+    inpud.knows(&anpud);
+    for node in [&inpud, &anpud] {
+        wait_for("both to name the two histories", || {
+            let (_, _said) = inpud.run(&["peer", "sync"]);
+            let health = node.run(&["health"]).1.to_string();
+            health.contains("\"equivocation\"").then_some(())
+        });
+    }
 }
 
 /// Returns the head of INPUD's log as a node knows it.
