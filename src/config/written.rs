@@ -398,7 +398,10 @@ mod tests {
         )
         .and_then(|written| written.check())
         .expect_err("no such file");
-        assert_eq!(error.place, Place::File(dir.path().join("p")));
+        let file = dir.path().join("counterfoil.toml");
+        assert_eq!(error.place, Place::Line(file, 1));
+        let named = dir.path().join("p").display().to_string();
+        assert!(error.problem.contains(&named), "{error}");
     }
 
     /// Reads one value from the environment: what is refused is named, in one line.
