@@ -47,7 +47,8 @@ quarter() { echo "$((2000 + $1 / 4))Q$((1 + $1 % 4))"; }
 
 publish() {
   local period digest
-  period=$(quarter "$(($1 % 96))")
+  # All of them were published once within eleven minutes: what is held of each is held by then.
+  period=$(quarter "$(($1 % 32))")
   digest=$(cf a release preview "$period" --kind training | grep -o '"digest":"[0-9a-f]*"' | cut -d '"' -f 4)
   cf a release publish "$digest" >/dev/null
 }
