@@ -23,7 +23,7 @@ use crate::rpc::local::LocalSocket;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
-use crate::store::{Entropy, wipe};
+use crate::store::{Entropy, StoreError, os_entropy, wipe};
 use crate::wire;
 
 /// How often the node looks whether its certificate must be renewed: a clock that is set may have
@@ -102,8 +102,12 @@ pub async fn run(
         () = signals.told_to_stop() => tracing::warn!("stopped at once"),
     }
     // Only once nothing is open any more; the keys are gone since it was asked for.
-    if wipe::decided(&run.dir).map_err(failure)?.is_some() {
-        wipe::remove(&run.dir).map_err(failure)?;
+    if let Some(all) = wipe::decided(&run.dir).map_err(failure)? {
+        match wipe::wipe(&run.dir, all, os_entropy) {
+            // Whoever asked for it waited for the directory, and is at it or was faster.
+            Ok(_) | Err(StoreError::InUse { .. } | StoreError::NoNode { .. }) => {}
+            Err(error) => return Err(failure(error)),
+        }
     }
     told
 }
