@@ -5,7 +5,7 @@
 //! - `output`: one JSON value, or lines and tables for people.
 //! - `context`: a directory, its settings and its node.
 //! - [`host`]: what commands need of the program around them.
-//! - `files`, [`trace`]: files and log lines.
+//! - `files`, [`trace`]: files; log lines, and spans for whoever traces the node.
 //! - one file per command or family of commands.
 //!
 //! Nothing here names tonic or opens a store: commands speak to a node, running or opened for

@@ -20,15 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const NAP: Duration = Duration::from_millis(50);
 
 /// What is removed beside keys, by the node itself where it runs.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "private",
     "format",
     "watch",
+    "place",
     "public",
     "card",
     "checkpoint",
     "counterfoil.toml",
 ];
+
+/// Where in [`NAMES`] begins what stays unless all is to go.
+const KEPT_FROM: usize = 4;
 
 /// Arguments of `wipe`.
 #[derive(Debug, clap::Args)]
@@ -51,12 +55,12 @@ pub(super) async fn run<H: Host>(args: &WipeArgs, context: &Context<'_, H>) -> R
         Some(node) => {
             let request = wire::WipeRequest { all: args.all };
             // Looked at before: the node removes them as soon as it has answered.
-            let before = present(&context.dir);
+            let before = present(&context.dir, args.all);
             let destroyed = node.wipe(request).await?.destroyed;
             drop(node);
             let removed = match goes_down_with_the_node() {
                 // It removes the rest as it goes down, and this process goes with it.
-                true => Vec::new(),
+                true => before.iter().map(|name| (*name).to_owned()).collect(),
                 false => finish(args.all, &before, context).await?,
             };
             Wiped { removed, destroyed }
@@ -94,9 +98,13 @@ fn destroy(secrets: &[PathBuf]) -> Result<Vec<String>, Failure> {
     Ok(destroyed)
 }
 
-fn present(dir: &Path) -> Vec<&'static str> {
-    let names = NAMES.into_iter();
-    names.filter(|name| dir.join(name).exists()).collect()
+/// Returns what there is of what is removed.
+fn present(dir: &Path, all: bool) -> Vec<&'static str> {
+    let names = NAMES[..if all { NAMES.len() } else { KEPT_FROM }].iter();
+    names
+        .copied()
+        .filter(|name| dir.join(name).exists())
+        .collect()
 }
 
 /// Asks whoever sits at the terminal, and nobody else.

@@ -11,7 +11,7 @@ use super::value::{
     word, words,
 };
 use super::written::{Place, Written, bad};
-use super::{BackupPlan, Config, ConfigError, Passphrase, secret};
+use super::{BackupPlan, Config, ConfigError, Passphrase, SETTINGS, secret};
 use crate::model::Kind;
 
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -205,8 +205,10 @@ impl Written {
 
     /// Returns the files these settings name that hold secrets, whatever else is wrong with them.
     pub fn secret_files(&self) -> Vec<PathBuf> {
-        let keys = ["passphrase_file", "metrics_token_file"];
-        keys.iter().filter_map(|key| self.path(key)).collect()
+        let secret = SETTINGS.iter().filter(|setting| setting.is_secret_file());
+        secret
+            .filter_map(|setting| self.path(setting.key))
+            .collect()
     }
 
     /// Returns the path a setting names. One in a settings file is relative to that file.

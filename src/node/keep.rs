@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Config, FILE_NAME, Passphrase};
 use crate::log::SignedCheckpoint;
 use crate::release::ledger::Ledger;
-use crate::store::backup::{self, Cause, Inspected, Opener, RestoreMark};
+use crate::store::backup::restore::SETTINGS_ASIDE;
+use crate::store::backup::{self, Cause, Inspected, Opener, RestoreMark, Restored};
 use crate::store::{Entropy, NodeDir, PublicStore, scrub};
 use crate::wire;
 
@@ -40,19 +41,20 @@ pub(super) fn restore(
     dir: &Path,
     entropy: Entropy,
 ) -> Result<FoundBackup, Failure> {
-    let opener = opener(open)?;
-    let restored = backup::restore(files(open)?, &opener, dir, entropy).map_err(failure)?;
+    let restored = put(open, dir, entropy)?;
     let mut found = summed(&restored.files);
     if restored.is_aside {
-        found.notes.push(ASIDE.to_owned());
+        found.notes.push(format!(
+            "its settings are in {SETTINGS_ASIDE} and are not used: whoever knows the recipient could \
+             have written them; look at them, then rename the file to {FILE_NAME}"
+        ));
     }
     Ok(found)
 }
 
-/// What is said of settings that anybody may have written.
-const ASIDE: &str = "its settings are in counterfoil.toml.restored and are not used: whoever knows \
-                     the recipient could have written them; look at them, then rename the file to \
-                     counterfoil.toml";
+fn put(open: &OpenBackup, dir: &Path, entropy: Entropy) -> Result<Restored, Failure> {
+    backup::restore(files(open)?, &opener(open)?, dir, entropy).map_err(failure)
+}
 
 /// Restores backups into a temporary directory, opens the node there as any start does, and reads
 /// and hashes everything again.
@@ -68,9 +70,8 @@ pub(super) async fn drill(
     let dir = place.0.join("node");
     let into = dir.clone();
     let passphrase = open.passphrase.clone();
-    let mut found = on_thread(move || restore(&open, &into, entropy)).await?;
-    // They go with everything else here.
-    found.notes.retain(|note| note != ASIDE);
+    let restored = on_thread(move || put(&open, &into, entropy)).await?;
+    let mut found = summed(&restored.files);
     let has_records = found.planes.iter().any(|plane| plane == "private");
     let opens_records = has_records && passphrase.is_some();
     if has_records && passphrase.is_none() {
