@@ -65,15 +65,21 @@ fn an_older_copy_of_a_directory_forks_no_log() {
     assert_eq!(anpud.ok(&["health"])["problems"], json!([]));
 }
 
-#[test]
-fn an_older_copy_signs_nothing_with_no_peer_in_reach() {
-    let world = World::new();
-    let [mut inpud, mut anpud] = world.pair(&["--size", "small"]);
+/// Makes two nodes: the first, which is stopped now, published a quarter that the other holds.
+fn published(world: &World) -> [Node; 2] {
+    let [mut inpud, anpud] = world.pair(&["--size", "small"]);
     inpud.knows(&anpud);
     inpud.ok(&[&A_TRAINING[..], &["--set", "start=2018-02-03"]].concat());
     inpud.publish("2018Q1", "training");
     inpud.sync(&anpud);
     assert!(inpud.terminate().success());
+    [inpud, anpud]
+}
+
+#[test]
+fn an_older_copy_signs_nothing_with_no_peer_in_reach() {
+    let world = World::new();
+    let [mut inpud, mut anpud] = published(&world);
     assert!(anpud.terminate().success());
     let older = world.path("older");
     copy(&inpud.dir, &older);
@@ -115,12 +121,7 @@ fn an_older_copy_signs_nothing_with_no_peer_in_reach() {
 #[test]
 fn a_log_that_was_forked_all_the_same_is_named_by_everybody() {
     let world = World::new();
-    let [mut inpud, mut anpud] = world.pair(&["--size", "small"]);
-    inpud.knows(&anpud);
-    inpud.ok(&[&A_TRAINING[..], &["--set", "start=2018-02-03"]].concat());
-    inpud.publish("2018Q1", "training");
-    inpud.sync(&anpud);
-    assert!(inpud.terminate().success());
+    let [mut inpud, mut anpud] = published(&world);
     let image = world.path("image");
     copy(&inpud.dir, &image);
     std::fs::remove_file(image.join("place")).expect("an image has none that differs");
