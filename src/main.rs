@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(code) => return code,
     };
+    invocation.share_heap();
     invocation.start_tracing();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

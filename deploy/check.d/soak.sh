@@ -4,8 +4,9 @@
 #
 #   deploy/check.d/soak.sh PROGRAM [MINUTES] [OUT]    60 minutes, ./soak unless said
 #
-# Every two seconds a record is written, edited or read, a report asked for or a slip proved; every
-# twenty, a summary is published, which the other node takes in. OUT.tsv has the seconds since the
+# Every two seconds a record is written, deleted or read, a report asked for or a slip proved; every
+# twenty, a summary is published, which the other node takes in. The book is filled first, and keeps
+# its size: what grows then grows for no reason but the log's. OUT.tsv has the seconds since the
 # beginning, and of each node resident memory in KiB and open files, every ten seconds; OUT.svg
 # draws them. What grows by more than a tenth between the second quarter of the time and the last,
 # and any command that fails, fails the run.
@@ -14,12 +15,15 @@ set -euo pipefail
 program=$(realpath "$1")
 minutes=${2:-60}
 out=$(realpath -m "${3:-soak}")
+QUARTERS=32
+RECORDS=320
 
 base=$(mktemp -d /var/tmp/soak.XXXXXX)
 mkdir "$base/run"
 chmod 700 "$base/run"
 export XDG_RUNTIME_DIR=$base/run COUNTERFOIL_PASSPHRASE_FILE=$base/pass
 pids=()
+held=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$base"' EXIT
 fail() { echo "soak: $*" >&2; exit 1; }
 
@@ -47,19 +51,33 @@ quarter() { echo "$((2000 + $1 / 4))Q$((1 + $1 % 4))"; }
 
 publish() {
   local period digest
-  # All of them were published once within eleven minutes: what is held of each is held by then.
-  period=$(quarter "$(($1 % 32))")
+  period=$(quarter "$(($1 % QUARTERS))")
   digest=$(cf a release preview "$period" --kind training | grep -o '"digest":"[0-9a-f]*"' | cut -d '"' -f 4)
   cf a release publish "$digest" >/dev/null
 }
 
+year_of() { echo "$((2000 + $1 / 4 % (QUARTERS / 4)))"; }
+
+add() {
+  held+=("$(cf a record add --kind training --set "title=T$1" "start=$(year_of "$1")-0$((1 + $1 % 9))-03" country=TH topics=accounting attended=$((10 + $1 % 40)) | grep -o '[0-9a-f-]\{36\}' | head -1)")
+}
+
+fill() {
+  local nth
+  for ((nth = 0; nth < RECORDS; nth++)); do add "$nth"; done
+  for ((nth = 0; nth < QUARTERS; nth++)); do publish "$nth"; done
+}
+
 # One piece of work of a steward or a coordinator.
 work() {
-  local nth=$1 year
-  year=$((2000 + nth / 4 % 24))
+  local nth=$1
   case $((nth % 5)) in
-    0 | 1) cf a record add --kind training --set "title=T$nth" "start=$year-0$((1 + nth % 9))-03" country=TH topics=accounting attended=$((10 + nth % 40)) >/dev/null ;;
-    2) cf a record list --kind training --period "$year" >/dev/null ;;
+    0) add "$nth" ;;
+    1)
+      cf a record delete "${held[0]}" >/dev/null
+      held=("${held[@]:1}")
+      ;;
+    2) cf a record list --kind training --period "$(year_of "$nth")" >/dev/null ;;
     3) cf b report training --measure activities --by member --from 2000 --to 2023 --allow-partial >/dev/null ;;
     4) cf a prove a 0 >/dev/null ;;
   esac
@@ -105,8 +123,9 @@ draw() {
 }
 
 begin
+fill
 : >"$out.tsv"
-publish 0
+SECONDS=0
 end=$((SECONDS + minutes * 60))
 for ((nth = 1; SECONDS < end; nth++)); do
   work "$nth"

@@ -26,6 +26,7 @@ mod doctor;
 pub mod failure;
 mod files;
 mod forget;
+mod heap;
 mod hold;
 pub mod host;
 mod import;
@@ -143,6 +144,13 @@ pub async fn run<H: Host>(invocation: Invocation, host: &H) -> ExitCode {
 }
 
 impl Invocation {
+    /// Lets all threads of a command that stays up share one heap; nothing may be held yet.
+    pub fn share_heap(&self) {
+        if self.command.stays_up() {
+            heap::share_one();
+        }
+    }
+
     /// Starts writing log lines, as the settings have it.
     pub fn start_tracing(&self) {
         let usual = if self.command.stays_up() {

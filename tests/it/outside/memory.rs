@@ -1,4 +1,4 @@
-//! What is left in the memory of a node that was locked.
+//! The memory of a node: what is left in it after `lock`, and that its threads share one heap.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -65,5 +65,36 @@ fn lock_leaves_no_record_and_no_passphrase_in_memory() {
     match count(pid, [TITLE, PERSON, WORDS]) {
         Some(found) => assert_eq!(found, [0, 0, 0], "titles, persons, passphrases"),
         None => eprintln!("skipped: the memory of another process can only be read as root"),
+    }
+}
+
+/// Counts the heaps that the GNU C library made for single threads: each begins at a multiple of
+/// 64 MiB.
+fn threads_heaps(maps: &str) -> usize {
+    let begins = |line: &str| {
+        let (range, rest) = line.split_once(' ')?;
+        let from = u64::from_str_radix(range.split_once('-')?.0, 16).ok()?;
+        (rest.starts_with("rw-p 00000000 00:00 0") && from % (64 << 20) == 0).then_some(())
+    };
+    maps.lines().filter_map(begins).count()
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn all_threads_of_a_node_share_one_heap() {
+    let world = World::new();
+    let mut node = world.member("inpud", &["--size", "small"]);
+    node.serve();
+    for year in 2016..2024 {
+        let start = format!("start={year}-02-03");
+        node.ok(&[
+            "record", "add", "--kind", "training", "--set", "title=T", &start,
+        ]);
+    }
+    node.ok(&["record", "list"]);
+    let pid = node.ready()["pid"].as_u64().expect("a process");
+    match std::fs::read_to_string(format!("/proc/{pid}/maps")) {
+        Ok(maps) => assert_eq!(threads_heaps(&maps), 0, "{maps}"),
+        Err(_) => eprintln!("skipped: the memory of another process can only be read as root"),
     }
 }
