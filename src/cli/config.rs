@@ -81,15 +81,25 @@ impl Reply for ShowReply {
             .settings
             .iter()
             .map(|shown| {
-                let value = shown
-                    .value
-                    .clone()
-                    .unwrap_or_else(|| "(not set)".to_owned());
+                let value = shown.value.clone();
+                let value = value.unwrap_or_else(|| unset(shown.key).to_owned());
                 let place = shown.place.clone().unwrap_or_else(|| shown.from.to_owned());
                 [shown.key.to_owned(), value, place]
             })
             .collect();
         table(["setting", "value", "from"], &rows)
+    }
+}
+
+/// Returns what holds where a setting is not set and has no value to show.
+fn unset(key: &str) -> &'static str {
+    match key {
+        "advertise" => "(not set: only dials out)",
+        "log_level" => "(not set: info, or warn for a command that ends)",
+        "log_format" => "(not set: human on a terminal, else json)",
+        "max_connections" => "(not set: as open files and memory allow)",
+        "max_memory" => "(not set: as the container allows)",
+        _ => "(not set)",
     }
 }
 

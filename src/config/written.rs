@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeInteger, DeTable, DeValue};
@@ -56,8 +59,27 @@ impl Written {
     /// # Errors
     /// Names the file, and the line and key where it can.
     pub fn read_file(path: &Path) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse_file(path, &text),
+        let read = File::open(path).and_then(|file| {
+            let mode = file.metadata()?.permissions().mode();
+            // One byte more than fits is enough to tell that it does not.
+            let mut text = String::new();
+            file.take(MOST_LEN as u64 + 1).read_to_string(&mut text)?;
+            Ok((text, mode))
+        });
+        match read {
+            // Whoever may write it may name programs that the node runs.
+            Ok((_, mode)) if mode & 0o002 != 0 => Err(ConfigError {
+                place: Place::File(path.to_owned()),
+                problem: format!(
+                    "settings can be changed by anybody (mode {:04o})",
+                    mode & 0o7777
+                ),
+                hint: format!(
+                    "run `chmod o-w {}`, and read what stands in it",
+                    path.display()
+                ),
+            }),
+            Ok((text, _)) => Self::parse_file(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => {
                 let error = error.to_string();
@@ -124,21 +146,21 @@ impl Written {
     /// Takes the variables `COUNTERFOIL_<SETTING>` out of an environment.
     ///
     /// Others of that prefix are left alone: an orchestrator adds its own, such as
-    /// `COUNTERFOIL_SERVICE_HOST` in Kubernetes.
+    /// `COUNTERFOIL_SERVICE_HOST` in Kubernetes. One that is a letter or two from a setting is a
+    /// misspelling.
     ///
     /// # Errors
-    /// When one of them is not UTF-8.
+    /// When one of them is not UTF-8, is misspelt, or holds a secret.
     pub fn from_env(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let mut written = Self::default();
         for (name, value) in variables {
-            if let Some(name) = name.to_str()
-                && let Some(key) = name.strip_prefix(PREFIX)
-            {
-                check_no_secret(&key.to_ascii_lowercase(), &Place::Variable(name.to_owned()))?;
-            }
-            let Some(key) = name.to_str().and_then(key_of_variable) else {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+                continue;
+            };
+            let Some(key) = key_of_variable(name) else {
+                check_not_meant(name)?;
                 continue;
             };
             let place = Place::Variable(variable_of(key));
@@ -195,29 +217,51 @@ fn check_no_secret(given: &str, place: &Place) -> Result<(), ConfigError> {
     })
 }
 
+/// Refuses a variable that is no setting's, but looks like one's.
+fn check_not_meant(variable: &str) -> Result<(), ConfigError> {
+    let place = Place::Variable(variable.to_owned());
+    let given = variable.strip_prefix(PREFIX).unwrap_or_default();
+    check_no_secret(&given.to_ascii_lowercase(), &place)?;
+    let capitals = variable.to_ascii_uppercase();
+    match keys().find(|key| is_misspelt(&capitals, &variable_of(key), key.len())) {
+        None => Ok(()),
+        Some(key) => Err(ConfigError {
+            problem: format!("unknown setting {}", quoted(given)),
+            hint: format!("write {}", variable_of(key)),
+            place,
+        }),
+    }
+}
+
 fn known_key(given: &str, place: &Place) -> Result<&'static str, ConfigError> {
     check_no_secret(given, place)?;
-    let known = SETTINGS.iter().find(|setting| setting.key == given);
-    known.map(|setting| setting.key).ok_or_else(|| ConfigError {
-        place: place.clone(),
-        problem: format!("unknown setting {}", quoted(given)),
-        hint: format!(
-            "settings are {}",
-            SETTINGS
-                .iter()
-                .map(|setting| setting.key)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+    keys().find(|key| *key == given).ok_or_else(|| {
+        let meant = keys().find(|key| is_misspelt(given, key, key.len()));
+        let all = keys().collect::<Vec<_>>().join(", ");
+        ConfigError {
+            place: place.clone(),
+            problem: format!("unknown setting {}", quoted(given)),
+            hint: match meant {
+                Some(key) => format!("write {key}; settings are {all}"),
+                None => format!("settings are {all}"),
+            },
+        }
     })
+}
+
+fn keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.key)
+}
+
+/// Returns whether a name is another of which `length` letters count, but for one letter in four,
+/// or two at most.
+fn is_misspelt(given: &str, meant: &str, length: usize) -> bool {
+    strsim::osa_distance(given, meant) <= (length / 4).min(2)
 }
 
 fn key_of_variable(name: &str) -> Option<&'static str> {
     let name = name.strip_prefix(PREFIX)?;
-    SETTINGS
-        .iter()
-        .map(|setting| setting.key)
-        .find(|key| variable_of(key).strip_prefix(PREFIX) == Some(name))
+    keys().find(|key| variable_of(key).strip_prefix(PREFIX) == Some(name))
 }
 
 /// Returns the variable of a setting: its key in capitals.
@@ -387,6 +431,62 @@ mod tests {
                 .to_string()
                 .starts_with("--max-connections: max_connections is")
         );
+    }
+
+    #[test]
+    fn a_file_that_anybody_may_change_is_refused_and_an_endless_one_read_no_further() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("counterfoil.toml");
+        std::fs::write(&path, "listen = '[::1]:1'").expect("a file");
+        let allow = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+        allow(0o664).expect("its owner");
+        assert!(Written::read_file(&path).is_ok());
+        allow(0o666).expect("its owner");
+        let error = Written::read_file(&path).expect_err("anybody's");
+        assert_eq!(
+            error.problem,
+            "settings can be changed by anybody (mode 0666)"
+        );
+        allow(0o600).expect("its owner");
+        let file = File::options().write(true).open(&path).expect("a file");
+        file.set_len(1 << 40).expect("a file of holes");
+        let error = Written::read_file(&path).expect_err("too long");
+        assert_eq!(error.problem, "settings are longer than 65536 bytes");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_told_what_was_meant() {
+        let of = |name: &str| Written::from_env([(name.into(), "1".into())]);
+        for (given, meant) in [
+            ("COUNTERFOIL_LISTN", "write COUNTERFOIL_LISTEN"),
+            ("COUNTERFOIL_TRACE", "write COUNTERFOIL_TRACES"),
+            ("COUNTERFOIL_Listen", "write COUNTERFOIL_LISTEN"),
+            ("COUNTERFOIL_MAX_MEMROY", "write COUNTERFOIL_MAX_MEMORY"),
+            (
+                "COUNTERFOIL_RETENTION_DAY",
+                "write COUNTERFOIL_RETENTION_DAYS",
+            ),
+        ] {
+            let error = of(given).expect_err(given);
+            assert_eq!(error.hint, meant);
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("{given}: unknown setting"))
+            );
+        }
+        for theirs in [
+            "SERVICE_HOST",
+            "SERVICE_PORT",
+            "PORT",
+            "PORT_7443_TCP_ADDR",
+            "DIR",
+            "WEBS",
+        ] {
+            assert!(of(&format!("COUNTERFOIL_{theirs}")).is_ok(), "{theirs}");
+        }
+        let error = file("lisen = '1'").expect_err("a mistake");
+        assert!(error.hint.starts_with("write listen; settings are listen"));
     }
 
     #[test]

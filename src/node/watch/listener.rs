@@ -4,6 +4,7 @@
 //! limits, so that whatever peers do it answers. A page in somebody's browser is kept from reading
 //! it by the name it would have to call it: without a token only addresses and `localhost` do.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError};
@@ -16,13 +17,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::Watch;
 use crate::cli::Failure;
 
-/// Connections at once; further ones wait in the system's queue.
+/// Connections at once. For a further one the oldest is closed: whoever hoards them keeps nobody
+/// from learning whether the node lives.
 const CONNECTIONS: usize = 16;
 
 /// How long a request may take to arrive, and a whole exchange.
@@ -53,15 +54,10 @@ pub(in crate::node) async fn serve(
     listener: TcpListener,
     stopped: impl Future<Output = ()>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     let mut stopped = std::pin::pin!(stopped);
     loop {
-        // The semaphore is never closed.
-        let place = tokio::select! {
-            () = &mut stopped => return,
-            place = Arc::clone(&room).acquire_owned() => place.ok(),
-        };
         let accepted = tokio::select! {
             () = &mut stopped => return,
             Some(_) = connections.join_next() => continue,
@@ -69,11 +65,13 @@ pub(in crate::node) async fn serve(
         };
         match accepted {
             Ok((tcp, _)) => {
-                let watch = Arc::clone(&watch);
-                connections.spawn(async move {
-                    let _place = place;
-                    exchange(tcp, watch).await;
-                });
+                open.retain(|connection| !connection.is_finished());
+                if open.len() >= CONNECTIONS
+                    && let Some(oldest) = open.pop_front()
+                {
+                    oldest.abort();
+                }
+                open.push_back(connections.spawn(exchange(tcp, Arc::clone(&watch))));
             }
             Err(error) => {
                 tracing::warn!(%error, "metrics connection not accepted");

@@ -4,12 +4,13 @@
 //! under a passphrase (scrypt), then pieces of 64 KiB, each authenticated, the last one marked.
 
 use std::fmt;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Chain, Cursor, Read, Write};
 use std::path::Path;
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use age::stream::{StreamReader, StreamWriter};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::BackupError;
@@ -23,6 +24,15 @@ const WORK: u8 = 16;
 const MOST_WORK: u8 = 18;
 
 const MAX_IDENTITY: usize = 64 << 10;
+
+/// Longest header: some 600 recipients.
+const MOST_HEADER: u64 = 64 << 10;
+
+/// A file of which the beginning was read, and put back.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// What stands in a backup, as it is opened.
+pub type Unsealed<R> = StreamReader<BufReader<Whole<R>>>;
 
 /// Whom a backup is sealed for.
 #[derive(Clone)]
@@ -130,8 +140,9 @@ impl Opener {
     ///
     /// # Errors
     /// When it is no age file, or not for this key or passphrase.
-    pub fn open<R: Read>(&self, from: R) -> Result<StreamReader<BufReader<R>>, BackupError> {
-        let decryptor = Decryptor::new_buffered(BufReader::new(from)).map_err(refused)?;
+    pub fn open<R: Read>(&self, from: R) -> Result<Unsealed<R>, BackupError> {
+        let from = BufReader::new(with_header(from)?);
+        let decryptor = Decryptor::new_buffered(from).map_err(refused)?;
         match &self.0 {
             Key::Identities(_) if decryptor.is_scrypt() => {
                 Err(BackupError::OtherLock("under a passphrase"))
@@ -151,6 +162,19 @@ impl Opener {
                     .map_err(refused)
             }
         }
+    }
+}
+
+/// Reads as much as a header may take, and puts it back: age itself reads one to its end, however
+/// far that is.
+fn with_header<R: Read>(mut from: R) -> Result<Whole<R>, BackupError> {
+    let mut head = Vec::new();
+    let read = from.by_ref().take(MOST_HEADER).read_to_end(&mut head);
+    read.map_err(BackupError::reading)?;
+    let is_endless = head.len() as u64 == MOST_HEADER && memmem::find(&head, b"\n--- ").is_none();
+    match is_endless {
+        true => Err(BackupError::NoBackup("its header does not end".to_owned())),
+        false => Ok(Cursor::new(head).chain(from)),
     }
 }
 

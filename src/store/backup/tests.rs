@@ -152,6 +152,18 @@ fn check_same(made: &Made, dir: &Path) {
 }
 
 #[test]
+fn a_header_that_does_not_end_is_read_no_further() {
+    use std::io::Read as _;
+
+    let opener = Opener::passphrase("six words");
+    for first in [&b""[..], b"age-encryption.org/v1\n"] {
+        let endless = first.chain(std::io::repeat(b'A'));
+        let error = opener.open(endless).err().expect("no backup").to_string();
+        assert_eq!(error, "the file is no backup: its header does not end");
+    }
+}
+
+#[test]
 fn what_is_restored_is_what_was_backed_up() {
     let dir = tempfile::tempdir().unwrap();
     let made = made(&dir.path().join("node"));
