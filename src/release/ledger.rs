@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReleaseError;
+use super::packed;
 use super::sent::{self, Marks};
 use crate::disclosure::tables::State;
 use crate::log::Leaf;
@@ -100,8 +101,11 @@ impl Ledger<'_> {
                 sent::put(&mut changes, series, marks);
             }
             if let Some(state) = &entry.state {
-                let bytes = serde_json::to_vec(state).map_err(ReleaseError::Ledger)?;
-                changes.put(STATE_SPACE, &entry.index.to_be_bytes(), bytes);
+                changes.put(
+                    STATE_SPACE,
+                    &entry.index.to_be_bytes(),
+                    packed::pack(state)?,
+                );
             }
             if let Some(payload) = payload {
                 let bytes = [&payload.salt[..], &payload.payload].concat();
@@ -163,8 +167,7 @@ impl Ledger<'_> {
         let Some(bytes) = self.0.get(STATE_SPACE, &index.to_be_bytes())? else {
             return Ok(None);
         };
-        let state: State = serde_json::from_slice(&bytes).map_err(ReleaseError::Ledger)?;
-        Ok(Some(state.with_financial_year(fy_month)))
+        Ok(Some(packed::unpack(&bytes)?.with_financial_year(fy_month)))
     }
 
     /// Returns the payload of one leaf.

@@ -3,6 +3,7 @@
 //! - [`draft`]: what would leave for a period, to the byte.
 //! - `history`: what was shown before, for the next draft to be held against.
 //! - [`ledger`]: what left before, with what truly stood behind it. Sealed.
+//! - `packed`: that, as it is stored.
 //! - [`statement`]: what a network says of a period in its own words, and what to look at in it.
 //! - `sheets`: the true tables of a series, counted in one pass.
 //! - [`sent`]: from which records a release was counted, to show what changed since.
@@ -32,6 +33,7 @@ pub mod hold;
 pub mod keys;
 pub mod ledger;
 pub mod listing;
+mod packed;
 pub mod passphrases;
 pub mod plane;
 pub mod publish;

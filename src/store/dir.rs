@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The store format this program writes and the newest it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 pub(super) const FORMAT_FILE: &str = "format";
 pub(super) const LOCK_FILE: &str = "lock";
@@ -382,13 +382,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         node(dir.path());
         let format = dir.path().join(FORMAT_FILE);
-        std::fs::write(&format, "2\n").unwrap();
+        std::fs::write(&format, format!("{}\n", FORMAT + 1)).unwrap();
         let error = NodeDir::open(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("use a version that reads format 2"),
-            "{error}"
-        );
-        std::fs::write(&format, "3 0.9.1\n").unwrap();
+        let wanted = format!("use a version that reads format {}", FORMAT + 1);
+        assert!(error.contains(&wanted), "{error}");
+        std::fs::write(&format, format!("{} 0.9.1\n", FORMAT + 2)).unwrap();
         let error = NodeDir::open(dir.path()).unwrap_err().to_string();
         assert!(error.contains("use version 0.9.1 or newer"), "{error}");
         for garbage in ["", "0", "one", "1 1", "99999999999999"] {

@@ -14,7 +14,7 @@ use crate::world::World;
 use crate::world::node::{A_TRAINING, bare};
 
 /// Every format there ever was.
-const FORMATS: &[u32] = &[1];
+const FORMATS: &[u32] = &[1, 2];
 
 const ASKED: [&[&str]; 4] = [
     &[
@@ -107,6 +107,7 @@ fn unpack(format: u32, world: &World) {
 
 #[test]
 fn every_format_there_was_is_read_with_all_that_is_in_it() {
+    let current = counterfoil::store::dir::FORMAT;
     for format in FORMATS {
         let world = World::new();
         unpack(*format, &world);
@@ -122,11 +123,16 @@ fn every_format_there_was_is_read_with_all_that_is_in_it() {
         let backup = world.path("backup.age");
         let restore = ["restore", backup.to_str().expect("UTF-8")];
         assert_eq!(ask(&world, &restored, &restore).0, 0, "format {format}");
+        // What was there before is kept beside it, as it was.
+        let copy = node.join(format!("before-format-{current}"));
+        assert_eq!(copy.join("format").exists(), *format < current);
         for dir in [&node, &restored] {
             for (asked, said) in ASKED.iter().zip(&said) {
                 let (code, now) = ask(&world, dir, asked);
                 assert_eq!((code, &now), (0, said), "format {format}, {asked:?}");
             }
+            let number = std::fs::read_to_string(dir.join("format")).expect("a number");
+            assert_eq!(number, format!("{current}\n"), "format {format}");
         }
     }
 }
