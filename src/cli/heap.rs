@@ -20,10 +20,12 @@ pub(super) fn share_one() {
         .iter()
         .any(Option::is_some);
     let mut arguments = std::env::args_os();
-    let (false, Some(name)) = (is_said, arguments.next()) else {
+    // By its path, and not as /proc/self/exe: that is what it would be called then.
+    let (false, Some(name), Ok(program)) = (is_said, arguments.next(), std::env::current_exe())
+    else {
         return;
     };
-    let _refused = std::process::Command::new("/proc/self/exe")
+    let _refused = std::process::Command::new(program)
         .arg0(name)
         .args(arguments)
         .env(HEAPS, "1")

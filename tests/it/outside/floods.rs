@@ -8,6 +8,10 @@
 //! ```text
 //! COUNTERFOIL_FLOOD_SECONDS=5 cargo test --release --test it outside::floods -- --show-output
 //! ```
+//!
+//! Attackers, nodes and callers share the processors here, as they would not elsewhere. So each
+//! attack is then made on a neighbour first: what another caller loses by that is the machine's,
+//! and what it loses beyond is the node's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -330,11 +334,30 @@ impl Flood {
 /// How long others may be refused at most.
 const MOST_REFUSED: Duration = Duration::from_secs(5);
 
+/// How long each attack lasts, where somebody wants figures.
+const SECONDS: &str = "COUNTERFOIL_FLOOD_SECONDS";
+
+fn is_measured() -> bool {
+    std::env::var_os(SECONDS).is_some()
+}
+
 /// How long each attack lasts.
 fn lasting() -> Duration {
-    let seconds = std::env::var("COUNTERFOIL_FLOOD_SECONDS").ok();
+    let seconds = std::env::var(SECONDS).ok();
     let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(1.0);
     Duration::from_secs_f64(seconds)
+}
+
+/// Begins an attack by four at once.
+fn set_upon(
+    crowd: &tokio::runtime::Runtime,
+    enemy: &Enemy,
+    attack: Attack,
+) -> (Stop, Vec<tokio::task::JoinHandle<()>>) {
+    let stop = Stop::new();
+    let begin = |_| crowd.spawn(enemy.clone().attack(attack, stop.clone()));
+    let attackers = (0..4).map(begin).collect();
+    (stop, attackers)
 }
 
 /// Calls again and again for a while; returns how long each call took.
@@ -431,6 +454,7 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
     let (victim, crowd) = (runtime(1), runtime(1));
     let channel = victim.block_on(dial_with_file(node, charter, pem));
     let quiet = served(&victim, &channel, lasting());
+    let neighbour = Enemy::of(node, enemy, charter);
     let enemy = Enemy::of(enemy, node, charter);
     println!(
         "{} MiB, p99 of another caller at rest {:.1} ms",
@@ -438,12 +462,18 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
         p99(&quiet)
     );
     for attack in ATTACKS {
-        let stop = Stop::new();
+        let beside = is_measured().then(|| {
+            let (stop, attackers) = set_upon(&crowd, &neighbour, attack);
+            let took = served(&victim, &channel, lasting());
+            stop.now();
+            for attacker in attackers {
+                crowd.block_on(attacker).expect("it attacked");
+            }
+            p99(&took)
+        });
         let most = Arc::new(AtomicU64::new(0));
         let before = counted(attack).map(|limit| hits(node, limit));
-        let attackers: Vec<_> = (0..4)
-            .map(|_| crowd.spawn(enemy.clone().attack(attack, stop.clone())))
-            .collect();
+        let (stop, attackers) = set_upon(&crowd, &enemy, attack);
         let watching = {
             let (stop, most) = (stop.clone(), Arc::clone(&most));
             std::thread::spawn(move || {
@@ -464,9 +494,12 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
         watching.join().expect("it watched");
         let most = most.load(Ordering::Relaxed);
         println!(
-            "{attack:?}: p99 {:.1} ms ({:.1} times), most memory {:.1} MiB; limits met so far: {}",
+            "{attack:?}: p99 {:.1} ms{}, most memory {:.1} MiB; limits met so far: {}",
             p99(&took),
-            p99(&took) / p99(&quiet),
+            beside.map_or_else(String::new, |beside| format!(
+                " ({:.1} times the {beside:.1} ms while a neighbour is attacked)",
+                p99(&took) / beside
+            )),
             most as f64 / f64::from(1 << 20),
             met(node)
         );
