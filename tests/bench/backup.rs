@@ -23,7 +23,8 @@ pub(crate) fn run() {
         [
             &mut || {
                 let (took, again) = Took::of(|| plane.back_up(&to));
-                assert_eq!(again.len(), whole.len());
+                // age puts a line of chance into each header.
+                assert!(again.len().abs_diff(whole.len()) < 1024);
                 took
             },
             &mut || Took::of(|| copy.copy_from_slice(&whole)).0,
