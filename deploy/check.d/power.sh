@@ -31,7 +31,7 @@ cf() { "$program" --json "$@"; }
 fail() { echo "power: $*" >&2; exit 1; }
 digest() { grep -o '"digest":"[0-9a-f]*"' | cut -d '"' -f 4; }
 
-# What every round begins with: two members, one charter, records of eight years.
+# What every round begins with: two members, one charter, records of 24 years.
 template() {
   (umask 077 && echo 'six plain words nobody else picks' >"$COUNTERFOIL_PASSPHRASE_FILE")
   local name
@@ -40,10 +40,10 @@ template() {
       --recovery-out "$base/$name.recovery" >"$base/said"
     "$program" charter card --dir "$base/$name" >"$base/$name.card"
   done
-  "$program" charter new --consortium power --threshold 2 --since 2018 --card "$base/a.card" "$base/b.card" >"$base/charter"
+  "$program" charter new --consortium power --threshold 2 --since 2002 --card "$base/a.card" "$base/b.card" >"$base/charter"
   for name in a b; do cf charter sign "$base/charter" --dir "$base/$name" >"$base/said"; done
   for name in a b; do cf charter apply "$base/charter" --dir "$base/$name" >"$base/said"; done
-  sheet 2018 2019 2020 2021 2022 2023 2024 2025 >"$base/sheet.csv"
+  sheet {2002..2025} >"$base/sheet.csv"
   cf record import "$base/sheet.csv" --kind training --dir "$base/a" >"$base/said"
 }
 
@@ -58,7 +58,7 @@ sheet() {
 # at DIR COMMAND…: a command on a node, what it said on a line.
 at() { cf "${@:2}" --dir "$1"; }
 
-quarter() { echo "$((2018 + $1 / 4))Q$((1 + $1 % 4))"; }
+quarter() { echo "$((2002 + $1 / 4))Q$((1 + $1 % 4))"; }
 
 publish() {
   local found
@@ -116,7 +116,7 @@ before_publish() {
 }
 publishing() {
   local nth
-  for nth in {0..31}; do
+  for nth in {0..94}; do
     publish "$disk/node" "$nth"
     sync_with_peer "$disk/node"
     "$program" prove a "$nth" --dir "$disk/node" | grep '^extra' >"$base/leaf.$nth"
@@ -144,7 +144,7 @@ before_sync() {
 }
 syncing() {
   local nth
-  for nth in {0..31}; do
+  for nth in {0..94}; do
     publish "$base/peer" "$nth"
     sync_with_peer "$disk/node"
     echo "$nth"
