@@ -13,10 +13,8 @@ use zeroize::Zeroizing;
 use super::ReleaseError;
 use crate::disclosure::tables::State;
 
-/// Longest text that is unpacked, in bytes.
-const MOST_LEN: u64 = 256 << 20;
-
-/// What JSON of a state begins with, and no zlib stream does.
+/// What JSON of a state begins with, and no zlib stream does. Whatever is unpacked was sealed here,
+/// so its length needs no limit of its own.
 const PLAIN: u8 = b'{';
 
 pub(super) fn pack(state: &State) -> Result<Vec<u8>, ReleaseError> {
@@ -31,9 +29,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<State, ReleaseError> {
         return serde_json::from_slice(bytes).map_err(ReleaseError::Ledger);
     }
     let mut text = Zeroizing::new(Vec::new());
-    let unpacked = ZlibDecoder::new(bytes)
-        .take(MOST_LEN)
-        .read_to_end(&mut text);
+    let unpacked = ZlibDecoder::new(bytes).read_to_end(&mut text);
     unpacked.map_err(unreadable)?;
     serde_json::from_slice(&text).map_err(ReleaseError::Ledger)
 }
