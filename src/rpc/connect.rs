@@ -248,7 +248,7 @@ pub fn in_process(routes: Routes) -> Result<Channel, ConnectError> {
         let (here, there) = tokio::io::duplex(PIPE);
         let (routes, stop) = (routes.clone(), stop.subscribe());
         tokio::spawn(async move {
-            serve_connection(there, Caller::Local, routes, &Limits::local(), stop).await;
+            serve_connection(there, Caller::Local, None, routes, &Limits::local(), stop).await;
         });
         std::future::ready(Ok::<_, ConnectError>(TokioIo::new(here)))
     });

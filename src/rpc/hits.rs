@@ -23,6 +23,10 @@ words! {
         CallsPerPeer = "calls_per_peer",
         /// Too many HTTP/2 frames that carry nothing.
         ControlFrames = "control_frames",
+        /// A flood, or whatever else HTTP/2 forbids.
+        Http2 = "http2",
+        /// Too many connections of somebody who was cut off for one of these two.
+        Turns = "turns",
         /// Not gRPC: method, content type or deadline.
         Protocol = "protocol",
         /// A message longer than any service reads.

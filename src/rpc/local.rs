@@ -284,7 +284,7 @@ pub async fn serve(
                     Ok((stream, _)) if is_ours(&stream) => {
                         let (routes, limits, stop) = (routes.clone(), limits.clone(), stop.subscribe());
                         connections.spawn(async move {
-                            serve_connection(stream, Caller::Local, routes, &limits, stop).await;
+                            serve_connection(stream, Caller::Local, None, routes, &limits, stop).await;
                         });
                     }
                     Ok(_) => tracing::warn!("another user's process was turned away from the socket"),

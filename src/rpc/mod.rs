@@ -5,6 +5,8 @@
 //! - [`guard`]: what stands before every call: protocol, permission, deadlines, panics.
 //! - [`limits`]: how much of this node a caller may use; [`hits`]: how often one was met.
 //! - `share`, [`memory`], `pace`: calls and bytes of one member, of all, and empty frames.
+//! - `turns`: who was cut off for a flood, and waits. `manners`: how floods are noticed; `frames`:
+//!   what passes on a connection.
 //! - [`serve`]: the listener for peers.
 //! - `line`: how a connection treats a slow line.
 //! - [`local`]: the Unix socket, for commands of the same user.
@@ -27,12 +29,14 @@ pub mod caller;
 pub mod client;
 pub mod connect;
 pub mod errors;
+mod frames;
 pub mod generated;
 pub mod guard;
 pub mod hits;
 pub mod limits;
 mod line;
 pub mod local;
+mod manners;
 pub mod memory;
 pub mod own_cert;
 mod pace;
@@ -42,6 +46,7 @@ pub mod services;
 mod share;
 pub mod status;
 pub mod tls;
+mod turns;
 
 pub use caller::{Caller, PeerIdentity};
 pub use client::{CallError, Client};

@@ -14,7 +14,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::StreamExt as _;
@@ -26,8 +25,9 @@ use super::guard::GuardLayer;
 use super::hits::Limit;
 use super::limits::Limits;
 use super::line;
-use super::pace::Pace;
+use super::manners::Manners;
 use super::tls::TrustSource;
+use super::turns::Turns;
 
 /// What the listener for peers serves, and to whom.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     let stop = watch::Sender::new(false);
     let room = Arc::new(Semaphore::new(door.limits.connections));
     let connected = Arc::new(Connected::default());
+    let turns = Arc::new(Turns::default());
     let mut changes = Some(door.trust.changes());
     let mut judge_every = tokio::time::interval(door.limits.judge_every);
     judge_every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -77,6 +78,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
                         routes: door.routes.clone(),
                         limits: door.limits.clone(),
                         connected: Arc::clone(&connected),
+                        turns: Arc::clone(&turns),
                         stop: stop.subscribe(),
                     }));
                     let begun = Begun {
@@ -210,6 +212,7 @@ struct Arrival {
     routes: Routes,
     limits: Limits,
     connected: Arc<Connected>,
+    turns: Arc<Turns>,
     stop: watch::Receiver<bool>,
 }
 
@@ -258,8 +261,16 @@ async fn one_peer(mut arrival: Arrival) {
     if let Err(reason) = identity.check() {
         tracing::warn!(reason = reason.message(), "peer refused");
     }
-    let caller = Caller::Peer(identity);
-    serve_connection(tls, caller, arrival.routes, &limits, arrival.stop).await;
+    let manners = Manners::of(&identity, arrival.turns, Arc::clone(&limits.hits));
+    let may_speak = tokio::select! {
+        _ = arrival.stop.wait_for(|stop| *stop) => return,
+        may_speak = manners.turn() => may_speak,
+    };
+    if may_speak {
+        let caller = Caller::Peer(identity);
+        let (routes, stop) = (arrival.routes, arrival.stop);
+        serve_connection(tls, caller, Some(manners), routes, &limits, stop).await;
+    }
 }
 
 /// Takes a place among all connections, if one is left.
@@ -276,10 +287,12 @@ fn leaf_of(tls: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
     Some(session.peer_certificates()?.first()?.to_vec())
 }
 
-/// Serves one connection until it closes, is too old, its peer is dismissed, or `stop` says so.
+/// Serves one connection until it closes, is too old, its peer is dismissed or has no `manners`,
+/// or `stop` says so. Our own user may send what they like.
 pub(super) async fn serve_connection<IO>(
     io: IO,
     caller: Caller,
+    manners: Option<Manners>,
     routes: Routes,
     limits: &Limits,
     stop: watch::Receiver<bool>,
@@ -294,10 +307,7 @@ pub(super) async fn serve_connection<IO>(
         caller: caller.clone(),
         cut: Some(is_cut),
         _closed: closed,
-        // Our own user may send what they like.
-        pace: caller
-            .is_peer()
-            .then(|| (Pace::new(Instant::now().into_std()), limits.clone())),
+        manners,
     };
     let incoming =
         tokio_stream::once(Ok::<_, io::Error>(connection)).chain(tokio_stream::pending());
@@ -378,8 +388,7 @@ struct Connection<IO> {
     cut: Option<oneshot::Receiver<()>>,
     /// Dropped with the connection.
     _closed: oneshot::Sender<()>,
-    /// Counts empty frames, for peers.
-    pace: Option<(Pace, Limits)>,
+    manners: Option<Manners>,
 }
 
 impl<IO> tonic::transport::server::Connected for Connection<IO> {
@@ -401,6 +410,18 @@ impl<IO> Connection<IO> {
         self.cut = None;
         Err(io::ErrorKind::ConnectionAborted.into())
     }
+
+    /// Shows the first `written` bytes of these to whoever watches.
+    fn said<'buf>(&mut self, bufs: impl IntoIterator<Item = &'buf [u8]>, mut written: usize) {
+        let Some(manners) = &mut self.manners else {
+            return;
+        };
+        for buf in bufs {
+            let part = &buf[..written.min(buf.len())];
+            manners.said(part);
+            written -= part.len();
+        }
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
@@ -411,17 +432,11 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
     ) -> Poll<io::Result<()>> {
         self.check_cut(cx)?;
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        if let Poll::Ready(Ok(())) = polled
-            && let Some((pace, limits)) = &mut self.pace
-            && !pace.keeps(&buf.filled()[before..], Instant::now().into_std())
-        {
-            limits.hits.hit(Limit::ControlFrames);
-            tracing::warn!("connection closed: too many frames that carry nothing");
-            self.pace = None;
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        std::task::ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        if let Some(manners) = &mut self.manners {
+            manners.heard(&buf.filled()[before..])?;
         }
-        polled
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -431,7 +446,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.said([buf], written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -447,7 +464,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.said(bufs.iter().map(|buf| &**buf), written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

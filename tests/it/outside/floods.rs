@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio_rustls::client::TlsStream;
 
 use crate::listener::check_health;
-use crate::world::caller::{client_config, dial_with_file};
+use crate::world::caller::{client_config, dial_with_file, read_granted};
 use crate::world::node::read;
 use crate::world::{Node, World, wait_for};
 
@@ -55,7 +55,6 @@ enum Attack {
 const ATTACKS: [Attack; 10] = [
     Attack::RapidReset,
     Attack::Continuation,
-    Attack::EmptyData,
     Attack::OpenStreams,
     Attack::Ping,
     Attack::Settings,
@@ -63,11 +62,22 @@ const ATTACKS: [Attack; 10] = [
     Attack::LyingLengths,
     Attack::LongMessages,
     Attack::UnreadAnswers,
+    Attack::EmptyData,
 ];
 
-/// The limit that shows an attack was met, where it is ours and not the library's.
+/// Whoever made one of these is cut off, and waits from then on: each is made by somebody of its
+/// own. For empty DATA it takes a call only nodes may make, so that it comes last.
+const CUT_OFF: [Attack; 4] = [
+    Attack::RapidReset,
+    Attack::Continuation,
+    Attack::Ping,
+    Attack::Settings,
+];
+
+/// The limit that shows an attack was met; none where nobody is refused for it.
 const fn counted(attack: Attack) -> Option<&'static str> {
     match attack {
+        Attack::RapidReset | Attack::Continuation | Attack::EmptyData => Some("http2"),
         Attack::Ping | Attack::Settings => Some("control_frames"),
         Attack::IdleHandshakes => Some("handshake"),
         Attack::LyingLengths => Some("message_bytes"),
@@ -150,9 +160,19 @@ impl Enemy {
             .lines()
             .map(|line| STANDARD.decode(line).expect("base64"))
             .collect();
+        Self::with(target, charter, &parts[0], &parts[1])
+    }
+
+    /// The same with a file that was granted.
+    fn granted(file: &str, target: &Node, charter: &str) -> Self {
+        let (cert, key) = read_granted(file);
+        Self::with(target, charter, &cert, &key)
+    }
+
+    fn with(target: &Node, charter: &str, cert: &[u8], key: &[u8]) -> Self {
         Self {
             address: target.address(),
-            tls: client_config(target, charter, &parts[0], &parts[1]),
+            tls: client_config(target, charter, cert, key),
         }
     }
 
@@ -258,6 +278,26 @@ impl Enemy {
     }
 }
 
+/// A node that is attacked, and whoever attacks it.
+struct Front<'node> {
+    node: &'node Node,
+    /// A member's node.
+    enemy: &'node Node,
+    charter: &'node str,
+    /// Files of those it vouches for, for [`CUT_OFF`].
+    enemies: &'node [String; CUT_OFF.len()],
+}
+
+impl Front<'_> {
+    fn making(&self, attack: Attack) -> Enemy {
+        let enemies = CUT_OFF.iter().zip(self.enemies);
+        match enemies.into_iter().find(|(made, _)| **made == attack) {
+            Some((_, file)) => Enemy::granted(file, self.node, self.charter),
+            None => Enemy::of(self.enemy, self.node, self.charter),
+        }
+    }
+}
+
 /// What is said on one connection.
 struct Flood {
     attack: Attack,
@@ -292,7 +332,7 @@ impl Flood {
         self.sent += 1;
         match self.attack {
             Attack::RapidReset => {
-                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(SYNC)));
+                bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(CHARTER)));
                 bytes.extend(frame(RST_STREAM, 0, self.stream, &[0, 0, 0, 8]));
                 self.stream += 2;
             }
@@ -406,28 +446,16 @@ fn floods_cost_a_locked_node_and_an_open_one_little_and_others_nothing() {
     let [mut inpud, anpud] = world.pair(&["--size", "small"]);
     let charter = world.path("charter");
     let charter = charter.to_str().expect("UTF-8");
-    let pem = world.path("ana.pem");
-    let pem = pem.to_str().expect("UTF-8");
-    inpud.ok(&[
-        "access",
-        "grant",
-        "--role",
-        "coordinator",
-        "--name",
-        "Ana",
-        "--out",
-        pem,
-    ]);
-    inpud.ok(&[
-        "access",
-        "grant",
-        "--role",
-        "coordinator",
-        "--name",
-        "Bo",
-        "--out",
-        &format!("{pem}2"),
-    ]);
+    let pem = |by: &Node, name: &str| {
+        let file = world.path(&format!("{}-{name}.pem", by.id));
+        let file = file.to_str().expect("UTF-8").to_owned();
+        let grant = ["access", "grant", "--role", "coordinator", "--name"];
+        by.ok(&[&grant[..], &[name, "--out", &file]].concat());
+        file
+    };
+    let callers = ["Ana", "Bo"].map(|name| pem(&inpud, name));
+    let attackers = |by: &Node| CUT_OFF.map(|attack| pem(by, &format!("{attack:?}")));
+    let (theirs, ours) = (attackers(&anpud), attackers(&inpud));
     for (limit, locked) in [(LOCKED, true), (OPEN, false)] {
         assert!(inpud.terminate().success());
         let mut command = inpud.command(&["serve", "--metrics", "127.0.0.1:0"]);
@@ -437,12 +465,25 @@ fn floods_cost_a_locked_node_and_an_open_one_little_and_others_nothing() {
             command.env_remove("COUNTERFOIL_PASSPHRASE_FILE");
         }
         inpud.start(command);
-        attacked(&inpud, &anpud, charter, pem, limit);
+        let attack = Front {
+            node: &inpud,
+            enemy: &anpud,
+            charter,
+            enemies: &theirs,
+        };
+        let beside = Front {
+            node: &anpud,
+            enemy: &inpud,
+            charter,
+            enemies: &ours,
+        };
+        attacked(&attack, &beside, &callers, limit);
     }
 }
 
 #[expect(clippy::print_stdout, reason = "figures, for whoever asks to see them")]
-fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
+fn attacked(front: &Front<'_>, beside: &Front<'_>, callers: &[String; 2], limit: u64) {
+    let (node, charter) = (front.node, front.charter);
     let pid = node.ready()["pid"].as_u64().expect("a process");
     let runtime = |threads| {
         tokio::runtime::Builder::new_multi_thread()
@@ -452,10 +493,8 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
             .expect("threads")
     };
     let (victim, crowd) = (runtime(1), runtime(1));
-    let channel = victim.block_on(dial_with_file(node, charter, pem));
+    let channel = victim.block_on(dial_with_file(node, charter, &callers[0]));
     let quiet = served(&victim, &channel, lasting());
-    let neighbour = Enemy::of(node, enemy, charter);
-    let enemy = Enemy::of(enemy, node, charter);
     println!(
         "{} MiB, p99 of another caller at rest {:.1} ms",
         limit >> 20,
@@ -463,7 +502,7 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
     );
     for attack in ATTACKS {
         let beside = is_measured().then(|| {
-            let (stop, attackers) = set_upon(&crowd, &neighbour, attack);
+            let (stop, attackers) = set_upon(&crowd, &beside.making(attack), attack);
             let took = served(&victim, &channel, lasting());
             stop.now();
             for attacker in attackers {
@@ -473,7 +512,7 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
         });
         let most = Arc::new(AtomicU64::new(0));
         let before = counted(attack).map(|limit| hits(node, limit));
-        let (stop, attackers) = set_upon(&crowd, &enemy, attack);
+        let (stop, attackers) = set_upon(&crowd, &front.making(attack), attack);
         let watching = {
             let (stop, most) = (stop.clone(), Arc::clone(&most));
             std::thread::spawn(move || {
@@ -514,7 +553,7 @@ fn attacked(node: &Node, enemy: &Node, charter: &str, pem: &str, limit: u64) {
         });
     }
     // Whoever comes only now is served too.
-    let late = victim.block_on(dial_with_file(node, charter, &format!("{pem}2")));
+    let late = victim.block_on(dial_with_file(node, charter, &callers[1]));
     victim.block_on(check_health(&late)).expect("served");
     assert_eq!(node.ok(&["health"])["ready"], true);
 }

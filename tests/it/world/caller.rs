@@ -50,10 +50,16 @@ pub(crate) async fn dial(node: &Node, charter: &str, issued: &Issued) -> Channel
 
 /// Connects to a node with the file `access grant` wrote.
 pub(crate) async fn dial_with_file(node: &Node, charter: &str, file: &str) -> Channel {
+    let (cert, key) = read_granted(file);
+    dial_with(node, charter, &cert, &key).await
+}
+
+/// Returns the certificate and the key in a file `access grant` wrote.
+pub(crate) fn read_granted(file: &str) -> (Vec<u8>, Vec<u8>) {
     let pem = std::fs::read(file).expect("a file");
     let cert = CertificateDer::from_pem_slice(&pem).expect("a certificate");
     let key = PrivateKeyDer::from_pem_slice(&pem).expect("a key");
-    dial_with(node, charter, &cert, key.secret_der()).await
+    (cert.to_vec(), key.secret_der().to_vec())
 }
 
 async fn dial_with(node: &Node, charter: &str, cert: &[u8], key: &[u8]) -> Channel {

@@ -1,0 +1,74 @@
+//! Whether a peer behaves, from what passes on its connection in either direction.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::caller::PeerIdentity;
+use super::frames::Frames;
+use super::hits::{Hits, Limit};
+use super::pace::Pace;
+use super::turns::{Turns, Who};
+
+/// Watches one connection.
+#[derive(Debug)]
+pub(super) struct Manners {
+    who: Who,
+    turns: Arc<Turns>,
+    hits: Arc<Hits>,
+    pace: Pace,
+    said: Frames,
+}
+
+impl Manners {
+    /// Watches from the first byte.
+    pub(super) fn of(identity: &PeerIdentity, turns: Arc<Turns>, hits: Arc<Hits>) -> Self {
+        Self {
+            who: identity.peer().map(|peer| peer.spiffe.clone()),
+            turns,
+            hits,
+            pace: Pace::new(now()),
+            said: Frames::of_server(),
+        }
+    }
+
+    /// Waits until this peer may be served; returns whether it may.
+    pub(super) async fn turn(&self) -> bool {
+        let comes = self.turns.wait(&self.who).await;
+        if !comes {
+            self.hits.hit(Limit::Turns);
+        }
+        comes
+    }
+
+    /// Looks at bytes of the peer.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` when the connection must end.
+    pub(super) fn heard(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.pace.keeps(bytes, now()) {
+            return Ok(());
+        }
+        self.blame(Limit::ControlFrames, "too many frames that carry nothing");
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    /// Looks at bytes for the peer, among which HTTP/2 says why it ends a connection.
+    pub(super) fn said(&mut self, mut bytes: &[u8]) {
+        while let Some(frame) = self.said.next(&mut bytes) {
+            if frame.error != 0 {
+                self.blame(Limit::Http2, "a flood, or what HTTP/2 forbids");
+            }
+        }
+    }
+
+    fn blame(&self, limit: Limit, reason: &str) {
+        self.hits.hit(limit);
+        self.turns.blame(&self.who);
+        tracing::warn!(reason, "connection closed");
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
