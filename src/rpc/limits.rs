@@ -47,6 +47,8 @@ pub struct Limits {
     pub grace: Duration,
     /// How long a refused peer may stay to hear why.
     pub refused: Duration,
+    /// How long whoever was cut off for a flood waits before each further connection is served.
+    pub turn: Duration,
     /// How often everybody connected is judged again, besides whenever the trust changes.
     pub judge_every: Duration,
     /// Bytes a peer may send on one stream before they are read, and on one connection.
@@ -78,6 +80,7 @@ impl Default for Limits {
             age: Some(Duration::from_secs(30 * 60)),
             grace: Duration::from_secs(10),
             refused: Duration::from_secs(5),
+            turn: Duration::from_secs(1),
             judge_every: Duration::from_secs(10),
             windows: Some((256 << 10, 512 << 10)),
             hits: Arc::default(),

@@ -49,7 +49,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     let stop = watch::Sender::new(false);
     let room = Arc::new(Semaphore::new(door.limits.connections));
     let connected = Arc::new(Connected::default());
-    let turns = Arc::new(Turns::default());
+    let turns = Arc::new(Turns::new(door.limits.turn));
     let mut changes = Some(door.trust.changes());
     let mut judge_every = tokio::time::interval(door.limits.judge_every);
     judge_every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -269,7 +269,16 @@ async fn one_peer(mut arrival: Arrival) {
     if may_speak {
         let caller = Caller::Peer(identity);
         let (routes, stop) = (arrival.routes, arrival.stop);
-        serve_connection(tls, caller, Some(manners), routes, &limits, stop).await;
+        // Boxed, so that one who only waits costs none of its room.
+        Box::pin(serve_connection(
+            tls,
+            caller,
+            Some(manners),
+            routes,
+            &limits,
+            stop,
+        ))
+        .await;
     }
 }
 

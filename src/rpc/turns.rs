@@ -15,9 +15,6 @@ use tokio::time::Instant;
 
 use crate::identity::SpiffeId;
 
-/// Between two connections.
-const BETWEEN: Duration = Duration::from_secs(1);
-
 /// How long after the last flood.
 const LASTING: Duration = Duration::from_secs(60);
 
@@ -38,12 +35,6 @@ pub(super) struct Turns {
     blamed: Mutex<HashMap<Who, Blamed>>,
 }
 
-impl Default for Turns {
-    fn default() -> Self {
-        Self::every(BETWEEN, LASTING)
-    }
-}
-
 #[derive(Debug)]
 struct Blamed {
     until: Instant,
@@ -58,10 +49,11 @@ struct Line {
 }
 
 impl Turns {
-    fn every(between: Duration, lasting: Duration) -> Self {
+    /// Keeps so much time between two connections.
+    pub(super) fn new(between: Duration) -> Self {
         Self {
             between,
-            lasting,
+            lasting: LASTING,
             blamed: Mutex::default(),
         }
     }
@@ -166,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_cut_off_waits_and_nobody_else_does() {
-        let turns = Turns::every(HOUR, HOUR);
+        let turns = Turns::new(HOUR);
         assert_eq!(at_once(&turns, &who("anpud")), Poll::Ready(true));
         turns.blame(&who("anpud"));
         assert_eq!(at_once(&turns, &who("anpud")), Poll::Pending);
@@ -178,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn turns_come_one_after_another() {
         let between = Duration::from_millis(20);
-        let turns = Arc::new(Turns::every(between, HOUR));
+        let turns = Arc::new(Turns::new(between));
         turns.blame(&None);
         let begun = Instant::now();
         let mut waiting = JoinSet::new();
@@ -195,14 +187,17 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_while_nobody_waits_any_more() {
-        let turns = Turns::every(HOUR, Duration::ZERO);
+        let turns = Turns {
+            lasting: Duration::ZERO,
+            ..Turns::new(HOUR)
+        };
         turns.blame(&who("anpud"));
         assert_eq!(at_once(&turns, &who("anpud")), Poll::Ready(true));
     }
 
     #[tokio::test]
     async fn no_more_than_a_crowd_waits_and_whoever_leaves_makes_room() {
-        let turns = Turns::every(HOUR, HOUR);
+        let turns = Turns::new(HOUR);
         turns.blame(&None);
         let mut waiting: Vec<_> = (0..MOST_WAITING)
             .map(|_| Box::pin(turns.wait(&None)))
@@ -217,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn so_many_are_kept_in_mind_and_the_first_of_them_is_forgotten() {
-        let turns = Turns::every(HOUR, HOUR);
+        let turns = Turns::new(HOUR);
         for number in 0..=MOST_BLAMED {
             turns.blame(&who(&format!("m{number}")));
         }

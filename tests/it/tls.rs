@@ -1,5 +1,6 @@
 //! The listener for peers: who is let in, what each may call, and what nobody may cost it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::identity::{Authority, Issued};
@@ -9,6 +10,7 @@ use counterfoil::rpc::{Limits, OwnCert, tls};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -219,8 +221,8 @@ async fn leaving_the_charter_and_expiring_end_open_calls() {
 
 async fn raw_tls(
     world: &World,
-    config: std::sync::Arc<rustls::ClientConfig>,
-) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    config: Arc<rustls::ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let tcp = TcpStream::connect((world.address.host(), world.address.port())).await?;
     let name = ServerName::try_from("localhost").expect("a name");
     tokio_rustls::TlsConnector::from(config)
@@ -496,29 +498,76 @@ async fn a_panic_fails_one_call_and_no_other() {
     exchange(&say, &mut hear, "same connection").await;
 }
 
+async fn connect(world: &World, own: Arc<OwnCert>) -> TlsStream<TcpStream> {
+    let config = tls::client_config(own, world.callers_trust(), member("inpud"));
+    let stream = raw_tls(world, config.expect("TLS 1.3")).await;
+    stream.expect("connects")
+}
+
+/// Speaks HTTP/2 to the end; returns what was answered until the connection was closed.
+async fn speak(world: &World, own: Arc<OwnCert>, frames: &[u8]) -> Vec<u8> {
+    let (mut hear, mut say) = tokio::io::split(connect(world, own).await);
+    let hello = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", SETTINGS].concat();
+    say.write_all(&hello).await.expect("open");
+    // It is closed while this is written, or once it is.
+    let _broken = say.write_all(frames).await;
+    let mut answer = Vec::new();
+    let _end = hear.read_to_end(&mut answer).await;
+    answer
+}
+
+/// RFC 9113, sections 6.5, 6.7 and, for DATA that belongs to no stream, 6.1.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7];
+const STRAY_DATA: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 0];
+
 #[tokio::test]
-async fn frames_that_carry_nothing_close_their_connection_and_are_counted() {
-    let limits = Limits::default();
+async fn floods_close_their_connection_and_are_counted() {
+    let limits = Limits {
+        turn: Duration::ZERO,
+        ..Limits::default()
+    };
     let hits = limits.hits.clone();
     let world = World::with(limits).await;
     let own = own_cert(&world.anpud_node());
     let other = world.dial(&world.anpud_node()).await;
-    // PING and SETTINGS, RFC 9113, sections 6.5 and 6.7.
-    let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], &[7; 8]].concat();
-    let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
-    for (closed, frame) in (1..).zip([ping, settings.clone()]) {
-        let config = tls::client_config(own.clone(), world.callers_trust(), member("inpud"));
-        let stream = raw_tls(&world, config.expect("TLS 1.3")).await;
-        let (mut hear, mut say) = tokio::io::split(stream.expect("connects"));
-        let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings].concat();
-        say.write_all(&hello).await.expect("open");
-        // It is closed while this is written, or once it is.
-        let _broken = say.write_all(&frame.repeat(200)).await;
-        let mut rest = Vec::new();
-        let _end = hear.read_to_end(&mut rest).await;
-        assert_eq!(hits.of(Limit::ControlFrames), closed);
+    for (frame, limit, closed) in [
+        (PING, Limit::ControlFrames, 1),
+        (SETTINGS, Limit::ControlFrames, 2),
+        (STRAY_DATA, Limit::Http2, 1),
+    ] {
+        speak(&world, own.clone(), &frame.repeat(200)).await;
+        assert_eq!(hits.of(limit), closed);
     }
     check_health(&other).await.expect("others are served");
+}
+
+#[tokio::test]
+async fn who_was_cut_off_waits_for_a_turn_and_nobody_else_does() {
+    let limits = Limits {
+        turn: Duration::from_secs(3_600),
+        ..Limits::default()
+    };
+    let hits = limits.hits.clone();
+    let world = World::with(limits).await;
+    let node = world.anpud_node();
+    let before = world.dial(&node).await;
+    speak(&world, own_cert(&node), STRAY_DATA).await;
+    let mut waiting = Vec::new();
+    while waiting.len() < 64 {
+        waiting.push(connect(&world, own_cert(&node)).await);
+    }
+    while hits.connections() < 65 {
+        tokio::task::yield_now().await;
+    }
+    // One too many is closed at once, unheard.
+    let answer = speak(&world, own_cert(&node), SETTINGS).await;
+    assert!(answer.is_empty());
+    assert_eq!(hits.of(Limit::Turns), 1);
+    let other = world.dial(&world.coordinator(1.0)).await;
+    check_health(&other).await.expect("nobody else waits");
+    check_health(&before).await.expect("what was open stays so");
+    assert_eq!(hits.of(Limit::Http2), 1);
 }
 
 #[tokio::test]

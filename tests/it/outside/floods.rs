@@ -55,21 +55,23 @@ enum Attack {
 const ATTACKS: [Attack; 10] = [
     Attack::RapidReset,
     Attack::Continuation,
-    Attack::OpenStreams,
+    Attack::EmptyData,
     Attack::Ping,
     Attack::Settings,
     Attack::IdleHandshakes,
     Attack::LyingLengths,
     Attack::LongMessages,
     Attack::UnreadAnswers,
-    Attack::EmptyData,
+    Attack::OpenStreams,
 ];
 
 /// Whoever made one of these is cut off, and waits from then on: each is made by somebody of its
-/// own. For empty DATA it takes a call only nodes may make, so that it comes last.
-const CUT_OFF: [Attack; 4] = [
+/// own. So is whoever opens streams without end, but it takes a node to open the longest, so that
+/// comes last.
+const CUT_OFF: [Attack; 5] = [
     Attack::RapidReset,
     Attack::Continuation,
+    Attack::EmptyData,
     Attack::Ping,
     Attack::Settings,
 ];
@@ -77,7 +79,9 @@ const CUT_OFF: [Attack; 4] = [
 /// The limit that shows an attack was met; none where nobody is refused for it.
 const fn counted(attack: Attack) -> Option<&'static str> {
     match attack {
-        Attack::RapidReset | Attack::Continuation | Attack::EmptyData => Some("http2"),
+        Attack::RapidReset | Attack::Continuation | Attack::EmptyData | Attack::OpenStreams => {
+            Some("http2")
+        }
         Attack::Ping | Attack::Settings => Some("control_frames"),
         Attack::IdleHandshakes => Some("handshake"),
         Attack::LyingLengths => Some("message_bytes"),
@@ -340,7 +344,7 @@ impl Flood {
             // A header of its own in each.
             Attack::Continuation => bytes.extend(frame(CONTINUATION, 0, 1, &[0, 1, b'x', 1, b'y'])),
             Attack::EmptyData if first => {
-                bytes.extend(frame(HEADERS, END_HEADERS, 1, &headers(SYNC)));
+                bytes.extend(frame(HEADERS, END_HEADERS, 1, &headers(CHARTER)));
             }
             Attack::EmptyData => bytes.extend(frame(DATA, 0, 1, &[])),
             Attack::OpenStreams if self.stream < 20_000 => {
