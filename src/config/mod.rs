@@ -19,9 +19,10 @@ pub mod value;
 pub mod written;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{Kind, words};
@@ -47,6 +48,23 @@ pub struct ConfigError {
     pub problem: String,
     /// What to do about it.
     pub hint: String,
+}
+
+impl ConfigError {
+    fn of_file(path: &Path, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            place: Place::File(path.to_owned()),
+            problem: problem.into(),
+            hint: hint.into(),
+        }
+    }
+
+    fn unreadable(what: &str, path: &Path, error: &io::Error, hint: &str) -> Self {
+        let error = error.to_string();
+        // The number of the system's error says nothing to whoever reads this.
+        let error = error.split(" (os error").next().unwrap_or_default();
+        Self::of_file(path, format!("{what} cannot be read: {error}"), hint)
+    }
 }
 
 words! {

@@ -1,13 +1,13 @@
 //! Files that hold a secret: one line, for their owner only.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{ConfigError, Place};
+use super::ConfigError;
 
 /// Longest secret file, in bytes.
 const MOST_LEN: u64 = 4096;
@@ -18,14 +18,9 @@ const MOST_LEN: u64 = 4096;
 /// # Errors
 /// Names the file, and its mode where that is the trouble.
 pub fn first_line(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigError> {
-    let unreadable = |error: std::io::Error| {
-        let error = error.to_string();
-        let error = error.split(" (os error").next().unwrap_or_default();
-        fail(
-            path,
-            format!("{what} file cannot be read: {error}"),
-            "check its path and owner",
-        )
+    let unreadable = |error: io::Error| {
+        let what = format!("{what} file");
+        ConfigError::unreadable(&what, path, &error, "check its path and owner")
     };
     let file = File::open(path).map_err(unreadable)?;
     check_mode(what, path, &file)?;
@@ -34,10 +29,10 @@ pub fn first_line(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigEr
         .read_to_string(&mut text)
         .map_err(unreadable)?;
     if text.len() as u64 > MOST_LEN {
-        return Err(fail(
+        return Err(ConfigError::of_file(
             path,
             format!("{what} file is longer than {MOST_LEN} bytes"),
-            &format!("name the file that holds only the {what}"),
+            format!("name the file that holds only the {what}"),
         ));
     }
     let line = text.lines().next().unwrap_or_default();
@@ -55,7 +50,7 @@ pub fn metrics_token(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
         return Err(empty("metrics token", path));
     }
     if token.len() < LEAST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(fail(
+        return Err(ConfigError::of_file(
             path,
             format!("metrics token is not {LEAST} or more visible characters"),
             "make one with `head -c 24 /dev/urandom | base64`",
@@ -66,34 +61,23 @@ pub fn metrics_token(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
 
 /// Returns what is said of a file whose first line is empty.
 pub(super) fn empty(what: &str, path: &Path) -> ConfigError {
-    fail(
+    ConfigError::of_file(
         path,
         format!("{what} file has an empty first line"),
-        &format!("write the {what} on its first line"),
+        format!("write the {what} on its first line"),
     )
-}
-
-fn fail(path: &Path, problem: String, hint: &str) -> ConfigError {
-    ConfigError {
-        place: Place::File(path.to_owned()),
-        problem,
-        hint: hint.to_owned(),
-    }
 }
 
 /// Refuses a file that others on the machine could read.
 fn check_mode(what: &str, path: &Path, file: &File) -> Result<(), ConfigError> {
     // A file whose mode cannot be told is refused when it is read.
-    let mode = file.metadata().map_or(0, |data| data.permissions().mode());
+    let mode = file.metadata().map_or(0, |data| data.permissions().mode()) & 0o7777;
     if mode & 0o007 == 0 {
         return Ok(());
     }
-    Err(ConfigError {
-        place: Place::File(path.to_owned()),
-        problem: format!(
-            "{what} file has mode {:04o}: everybody on this machine can reach it",
-            mode & 0o7777
-        ),
-        hint: format!("chmod 600 {}", path.display()),
-    })
+    Err(ConfigError::of_file(
+        path,
+        format!("{what} file has mode {mode:04o}: everybody on this machine can reach it"),
+        format!("chmod 600 {}", path.display()),
+    ))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ impl Written {
     /// Names the file, and the line and key where it can.
     pub fn read_file(path: &Path) -> Result<Self, ConfigError> {
         let read = File::open(path).and_then(|file| {
-            let mode = file.metadata()?.permissions().mode();
+            let mode = file.metadata()?.permissions().mode() & 0o7777;
             // One byte more than fits is enough to tell that it does not.
             let mut text = String::new();
             file.take(MOST_LEN as u64 + 1).read_to_string(&mut text)?;
@@ -68,29 +68,22 @@ impl Written {
         });
         match read {
             // Whoever may write it may name programs that the node runs.
-            Ok((_, mode)) if mode & 0o002 != 0 => Err(ConfigError {
-                place: Place::File(path.to_owned()),
-                problem: format!(
-                    "settings can be changed by anybody (mode {:04o})",
-                    mode & 0o7777
-                ),
-                hint: format!(
+            Ok((_, mode)) if mode & 0o002 != 0 => Err(ConfigError::of_file(
+                path,
+                format!("settings can be changed by anybody (mode {mode:04o})"),
+                format!(
                     "run `chmod o-w {}`, and read what stands in it",
                     path.display()
                 ),
-            }),
+            )),
             Ok((text, _)) => Self::parse_file(path, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => {
-                let error = error.to_string();
-                // The number of the system's error says nothing to whoever reads this.
-                let error = error.split(" (os error").next().unwrap_or_default();
-                Err(ConfigError {
-                    place: Place::File(path.to_owned()),
-                    problem: format!("settings cannot be read: {error}"),
-                    hint: "check what --dir names, and the file's owner and mode".to_owned(),
-                })
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError::unreadable(
+                "settings",
+                path,
+                &error,
+                "check what --dir names, and the file's owner and mode",
+            )),
         }
     }
 
@@ -100,11 +93,11 @@ impl Written {
     /// Names the file, and the line and key where it can.
     pub fn parse_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
         if text.len() > MOST_LEN {
-            return Err(ConfigError {
-                place: Place::File(path.to_owned()),
-                problem: format!("settings are longer than {MOST_LEN} bytes"),
-                hint: "check that this is the settings file".to_owned(),
-            });
+            return Err(ConfigError::of_file(
+                path,
+                format!("settings are longer than {MOST_LEN} bytes"),
+                "check that this is the settings file",
+            ));
         }
         let at = |offset: usize| Place::Line(path.to_owned(), line_of(text, offset));
         let table = DeTable::parse(text).map_err(|error| ConfigError {

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::open::{Node, read_card};
+use super::temporary::Temporary;
 use super::{failure, on_thread};
 use crate::cli::Failure;
 use crate::cli::host::{Check, FoundBackup, OpenBackup, Rebuilt, RebuiltLog};
@@ -67,7 +68,7 @@ pub(super) async fn drill(
     entropy: Entropy,
 ) -> Result<FoundBackup, Failure> {
     let place = Temporary::new(entropy)?;
-    let dir = place.0.join("node");
+    let dir = place.path().join("node");
     let into = dir.clone();
     let passphrase = open.passphrase.clone();
     let restored = on_thread(move || put(&open, &into, entropy)).await?;
@@ -178,29 +179,6 @@ fn summed(files: &[Inspected]) -> FoundBackup {
     }
     found.notes = notes;
     found
-}
-
-/// A private folder that goes away again.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(entropy: Entropy) -> Result<Self, Failure> {
-        let mut random = [0; 8];
-        entropy(&mut random)
-            .map_err(|error| Failure::new("internal", error.to_string(), "see the system's log"))?;
-        let name = format!("counterfoil-drill-{:016x}", u64::from_be_bytes(random));
-        let path = std::env::temp_dir().join(name);
-        crate::store::file::create_private_dir(&path).map_err(failure)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "temporary folder not removed");
-        }
-    }
 }
 
 /// Looks at a directory without opening the databases.

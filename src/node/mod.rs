@@ -4,7 +4,8 @@
 //! - [`open`]: a node opened in this process: both planes, no listener.
 //! - [`serve`]: a node that listens, syncs, and stops in order.
 //! - `notify`: what the service manager is told.
-//! - `keep`: restoring, drills, looking at a directory, building a plane anew.
+//! - `keep`: restoring, drills, looking at a directory, building a plane anew; `temporary`: where a
+//!   drill takes place.
 //! - `schedule`: backups and scrubs a running node does by itself.
 //! - `reload`: settings and certificate read again meanwhile.
 //! - [`watch`]: what a running node says to machines, and to a person who must act.
@@ -18,6 +19,7 @@ pub mod open;
 mod reload;
 mod schedule;
 pub mod serve;
+mod temporary;
 pub mod watch;
 
 use std::path::Path;

@@ -66,8 +66,8 @@ const ATTACKS: [Attack; 10] = [
 ];
 
 /// Whoever made one of these is cut off, and waits from then on: each is made by somebody of its
-/// own. So is whoever opens streams without end, but it takes a node to open the longest, so that
-/// comes last.
+/// own. So is at times whoever opens streams without end, but it takes a node to open the longest,
+/// so that comes last.
 const CUT_OFF: [Attack; 5] = [
     Attack::RapidReset,
     Attack::Continuation,
@@ -79,9 +79,8 @@ const CUT_OFF: [Attack; 5] = [
 /// The limit that shows an attack was met; none where nobody is refused for it.
 const fn counted(attack: Attack) -> Option<&'static str> {
     match attack {
-        Attack::RapidReset | Attack::Continuation | Attack::EmptyData | Attack::OpenStreams => {
-            Some("http2")
-        }
+        Attack::RapidReset | Attack::Continuation | Attack::EmptyData => Some("http2"),
+        Attack::OpenStreams => Some("calls_per_peer"),
         Attack::Ping | Attack::Settings => Some("control_frames"),
         Attack::IdleHandshakes => Some("handshake"),
         Attack::LyingLengths => Some("message_bytes"),
