@@ -96,7 +96,9 @@ impl Told for StoreError {
                 "remove the directory and run `counterfoil init` again",
             ),
             Self::NewerFormat { .. } => ("newer_format", "install the version that wrote it"),
-            Self::Poisoned { .. } => ("disk", "check the disk, then start the node again"),
+            Self::Io { .. } | Self::Poisoned { .. } => {
+                ("disk", "check the disk, then start the node again")
+            }
             Self::Damaged { .. } | Self::WrongKey { .. } => (
                 "damaged",
                 "nothing was changed; see `counterfoil doctor`, or restore a backup",

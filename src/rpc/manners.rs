@@ -32,11 +32,13 @@ impl Manners {
         }
     }
 
-    /// Waits until this peer may be served; returns whether it may.
+    /// Waits until this peer may be served; returns whether it may. Whoever may not is kept as
+    /// long as a turn takes: turned away at once, it would be back at once.
     pub(super) async fn turn(&self) -> bool {
         let comes = self.turns.wait(&self.who).await;
         if !comes {
             self.hits.hit(Limit::Turns);
+            tokio::time::sleep(self.turns.between()).await;
         }
         comes
     }

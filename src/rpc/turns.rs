@@ -18,7 +18,7 @@ use crate::identity::SpiffeId;
 /// How long after the last flood.
 const LASTING: Duration = Duration::from_secs(60);
 
-/// Most that wait of one identity; one more is closed.
+/// Most that wait of one identity; one more gets no turn.
 const MOST_WAITING: usize = 64;
 
 /// Most identities kept in mind.
@@ -56,6 +56,11 @@ impl Turns {
             lasting: LASTING,
             blamed: Mutex::default(),
         }
+    }
+
+    /// Returns the time between two connections.
+    pub(super) const fn between(&self) -> Duration {
+        self.between
     }
 
     /// Notes that `who` was cut off for a flood.

@@ -68,13 +68,19 @@ pub(crate) struct TestCharters {
 }
 
 impl TestCharters {
-    fn roll_of(own: &MemberId, note: &str) -> Roll {
+    fn roll_of(own: &MemberId, note: &str) -> Option<Roll> {
         let mut words = note.split(' ');
-        let version = words
-            .next()
-            .and_then(|v| v.parse().ok())
-            .expect("a version");
-        Roll::new(pwud(), version, own.clone(), words.map(roll_member))
+        let version = words.next()?.parse().ok()?;
+        let is_member = |word: &str| word.len() < 32 && word.parse::<MemberId>().is_ok();
+        if !words.clone().all(is_member) {
+            return None;
+        }
+        Some(Roll::new(
+            pwud(),
+            version,
+            own.clone(),
+            words.map(roll_member),
+        ))
     }
 }
 
@@ -84,8 +90,10 @@ impl Charters for TestCharters {
     }
 
     fn accept(&self, note: &[u8]) -> CharterOutcome {
-        let note = std::str::from_utf8(note).expect("text");
-        let next = Self::roll_of(&self.own, note);
+        let note = std::str::from_utf8(note).unwrap_or_default();
+        let Some(next) = Self::roll_of(&self.own, note) else {
+            return CharterOutcome::Refused("it is no charter".to_owned());
+        };
         let mut roll = self.roll.lock().expect("lock");
         if next.version() <= roll.version() {
             return CharterOutcome::Known;
@@ -138,7 +146,9 @@ impl Node {
         store.commit().expect("commits");
         let own = id(own);
         let charters = TestCharters {
-            roll: Mutex::new(Arc::new(TestCharters::roll_of(&own, note))),
+            roll: Mutex::new(Arc::new(
+                TestCharters::roll_of(&own, note).expect("a charter"),
+            )),
             own: own.clone(),
             store: Arc::clone(&store),
         };

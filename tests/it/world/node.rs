@@ -104,11 +104,6 @@ impl Node {
     /// Returns a command of this node, with its passphrase at hand, ready to be started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(&self.root);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log())
-            .expect("a log");
         command
             .arg("--json")
             .arg("--dir")
@@ -116,8 +111,14 @@ impl Node {
             .args(arguments)
             .env("COUNTERFOIL_PASSPHRASE_FILE", self.passphrase())
             .env("COUNTERFOIL_LOG_LEVEL", "trace")
-            .stderr(Stdio::from(log));
+            .stderr(Stdio::from(self.open_log()));
         command
+    }
+
+    fn open_log(&self) -> File {
+        let mut log = OpenOptions::new();
+        let log = log.create(true).append(true).open(self.log());
+        log.expect("a log")
     }
 
     /// Runs a command and returns its exit code and the one JSON value it printed.
@@ -173,7 +174,7 @@ impl Node {
             .args(plain.get_args())
             .current_dir(&self.root)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::from(self.open_log()))
             .env_clear();
         for (name, value) in plain.get_envs() {
             if let Some(value) = value {
