@@ -113,9 +113,12 @@ fn open_backup<H: Host>(
     drill: bool,
     context: &Context<'_, H>,
 ) -> Result<OpenBackup, Failure> {
-    // A drill without a passphrase proves less, and says so.
-    let wanted = identity.is_none() || (drill && context.config.passphrase_file.is_some());
-    let passphrase = wanted.then(|| context.passphrase()).transpose()?;
+    let passphrase = match identity.is_none() {
+        true => Some(context.passphrase()?),
+        // A drill without a passphrase proves less, and says so.
+        false if drill => context.passphrase_if_any()?,
+        false => None,
+    };
     Ok(OpenBackup {
         files,
         identity,
@@ -129,6 +132,7 @@ async fn take<H: Host>(
     context: &Context<'_, H>,
 ) -> Result<u8, Failure> {
     let mut beside = Taking::new(file)?;
+    let is_for_key = !args.to.is_empty();
     let passphrase = match args.to.is_empty() {
         true => context.passphrase()?.as_str().to_owned(),
         false => String::new(),
@@ -157,6 +161,7 @@ async fn take<H: Host>(
         planes: done.planes,
         leaves: done.leaves,
         rows: done.rows,
+        is_for_key,
     })
 }
 
@@ -242,13 +247,20 @@ struct BackupReply {
     planes: Vec<String>,
     leaves: u64,
     rows: u64,
+    /// Whether it is sealed for somebody's key.
+    #[serde(skip)]
+    is_for_key: bool,
 }
 
 impl Reply for BackupReply {
     fn human(&self) -> String {
+        let key = match self.is_for_key {
+            true => " --identity KEY",
+            false => "",
+        };
         format!(
             "Backed up to {}: {} plane, {}, {} in its own log, {} of all members, {}.\n\
-             Check it with `counterfoil backup --verify {}`.\n",
+             Check it with `counterfoil backup --verify {}{key}`.\n",
             self.file,
             self.planes.join(" and "),
             count(self.bytes, "byte", "bytes"),

@@ -32,6 +32,7 @@ pub(super) async fn run<H: Host>(
             valid: true,
             file: file(context),
             settings: context.written.count(),
+            strangers: context.sources.strangers.clone(),
         }),
         ConfigCommand::Show => context.answer(&ShowReply {
             file: file(context),
@@ -59,13 +60,20 @@ struct CheckReply {
     file: Option<String>,
     /// How many are set anywhere.
     settings: usize,
+    /// Variables that look like settings and are none.
+    strangers: Vec<String>,
 }
 
 impl Reply for CheckReply {
     fn human(&self) -> String {
         let file = self.file.as_deref().unwrap_or("no settings file");
         let settings = super::output::count(self.settings as u64, "setting", "settings");
-        printable(&format!("Good: {file}, {settings} in all.\n"))
+        let mut text = format!("Good: {file}, {settings} in all.\n");
+        if !self.strangers.is_empty() {
+            let strangers = self.strangers.join(", ");
+            text.push_str(&format!("No setting's, and not used: {strangers}.\n"));
+        }
+        printable(&text)
     }
 }
 

@@ -75,7 +75,8 @@ impl<H: Host> Context<'_, H> {
             .then(|| self.passphrase())
             .transpose()?;
         let config = self.config.clone();
-        let node = self.host.open(&self.dir, config, passphrase).await?;
+        let node = self.host.open(&self.dir, config, passphrase).await;
+        let node = node.map_err(|failure| self.wrong_in_file(failure))?;
         let done = work(node.client()).await;
         node.close().await;
         done
@@ -86,6 +87,29 @@ impl<H: Host> Context<'_, H> {
         match &self.config.passphrase_file {
             Some(file) => Ok(Passphrase::read(file)?),
             None => ask("Passphrase: ", HINT),
+        }
+    }
+
+    /// The same, where there may be none: a person at the terminal may say nothing.
+    pub(super) fn passphrase_if_any(&self) -> Result<Option<Passphrase>, Failure> {
+        if self.config.passphrase_file.is_none() && !std::io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        if let Some(file) = &self.config.passphrase_file {
+            return Ok(Some(Passphrase::read(file)?));
+        }
+        type_in("Passphrase, or nothing to leave the records closed: ", HINT)
+    }
+
+    /// Names the file of a passphrase that was the wrong one.
+    pub(super) fn wrong_in_file(&self, failure: Failure) -> Failure {
+        match &self.config.passphrase_file {
+            Some(file) if failure.code == "passphrase" => Failure::new(
+                failure.code,
+                format!("{}: {}", file.display(), failure.message),
+                "write the passphrase of this node on its first line",
+            ),
+            _ => failure,
         }
     }
 
@@ -123,14 +147,17 @@ pub(super) fn ask(prompt: &str, hint: &str) -> Result<Passphrase, Failure> {
         let message = "a passphrase is needed, and there is no terminal to ask at";
         return Err(Failure::new("passphrase", message, hint));
     }
-    let typed = rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| {
-            let message = format!("the passphrase could not be read: {error}");
-            Failure::new("passphrase", message, hint)
-        })?;
-    Passphrase::new(typed)
+    type_in(prompt, hint)?
         .ok_or_else(|| Failure::new("passphrase", "the passphrase is empty", hint))
+}
+
+/// Has somebody type a passphrase; `None` where they type nothing.
+fn type_in(prompt: &str, hint: &str) -> Result<Option<Passphrase>, Failure> {
+    let typed = rpassword::prompt_password(prompt).map_err(|error| {
+        let message = format!("the passphrase could not be read: {error}");
+        Failure::new("passphrase", message, hint)
+    })?;
+    Ok(Passphrase::new(Zeroizing::new(typed)))
 }
 
 /// Returns where a node lives when nobody says.

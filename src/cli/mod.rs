@@ -218,6 +218,7 @@ fn understand(
     let flags = Written::default().with_flag("passphrase_file", everywhere.passphrase_file);
     let sources = Sources {
         file: command.is_about_a_node().then(|| dir.join(FILE_NAME)),
+        strangers: Written::strangers(&variables),
         environment: Written::from_env(variables)?,
         flags: command.settings(flags),
     };

@@ -57,7 +57,8 @@ pub(super) async fn run<H: Host>(args: ServeArgs, context: &Context<'_, H>) -> R
         }
         output.answer(&ready).map(|_| ())
     };
-    context.host.serve(run, ready).await?;
+    let served = context.host.serve(run, ready).await;
+    served.map_err(|failure| context.wrong_in_file(failure))?;
     Ok(0)
 }
 

@@ -23,6 +23,9 @@ pub fn first_line(what: &str, path: &Path) -> Result<Zeroizing<String>, ConfigEr
         ConfigError::unreadable(&what, path, &error, "check its path and owner")
     };
     let file = File::open(path).map_err(unreadable)?;
+    if path.is_dir() {
+        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+    }
     check_mode(what, path, &file)?;
     let mut text = Zeroizing::new(String::with_capacity(MOST_LEN as usize + 1));
     file.take(MOST_LEN + 1)

@@ -13,6 +13,8 @@ pub struct Sources {
     pub environment: Written,
     /// What the command line said.
     pub flags: Written,
+    /// Variables that look like settings and are none: [`Written::strangers`].
+    pub strangers: Vec<String>,
 }
 
 impl Sources {

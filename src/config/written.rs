@@ -59,12 +59,12 @@ impl Written {
     /// # Errors
     /// Names the file, and the line and key where it can.
     pub fn read_file(path: &Path) -> Result<Self, ConfigError> {
-        let read = File::open(path).and_then(|file| {
+        let read = regular(path).and_then(|file| {
             let mode = file.metadata()?.permissions().mode() & 0o7777;
             // One byte more than fits is enough to tell that it does not.
-            let mut text = String::new();
-            file.take(MOST_LEN as u64 + 1).read_to_string(&mut text)?;
-            Ok((text, mode))
+            let mut bytes = Vec::new();
+            file.take(MOST_LEN as u64 + 1).read_to_end(&mut bytes)?;
+            Ok((bytes, mode))
         });
         match read {
             // Whoever may write it may name programs that the node runs.
@@ -76,8 +76,11 @@ impl Written {
                     path.display()
                 ),
             )),
-            Ok((text, _)) => Self::parse_file(path, &text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Ok((bytes, _)) => Self::parse_file(path, text_of(path, &bytes)?),
+            // Not what a link to nothing says: something was meant.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                Ok(Self::default())
+            }
             Err(error) => Err(ConfigError::unreadable(
                 "settings",
                 path,
@@ -92,18 +95,19 @@ impl Written {
     /// # Errors
     /// Names the file, and the line and key where it can.
     pub fn parse_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        if text.len() > MOST_LEN {
-            return Err(ConfigError::of_file(
-                path,
-                format!("settings are longer than {MOST_LEN} bytes"),
-                "check that this is the settings file",
-            ));
-        }
+        check_length(path, text.len())?;
         let at = |offset: usize| Place::Line(path.to_owned(), line_of(text, offset));
-        let table = DeTable::parse(text).map_err(|error| ConfigError {
-            place: at(error.span().map_or(0, |span| span.start)),
-            problem: one_line(error.message()),
-            hint: "a line is `setting = \"value\"`".to_owned(),
+        let table = DeTable::parse(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            let message = one_line(error.message());
+            ConfigError {
+                place: at(offset),
+                problem: match key_around(text, offset) {
+                    Some(key) => format!("{}: {message}", quoted(key)),
+                    None => message,
+                },
+                hint: "a line is `setting = \"value\"`".to_owned(),
+            }
         })?;
         let mut written = Self::default();
         for (key, value) in table.into_inner() {
@@ -165,6 +169,23 @@ impl Written {
         Ok(written)
     }
 
+    /// Returns the variables of that prefix which are nobody's: not a setting's, and none that an
+    /// orchestrator makes of a service's name.
+    pub fn strangers(variables: &[(OsString, OsString)]) -> Vec<String> {
+        const THEIRS: [&str; 3] = ["SERVICE_HOST", "SERVICE_PORT", "PORT"];
+        let is_nobodys = |name: &str| {
+            let rest = name.strip_prefix(PREFIX).unwrap_or_default();
+            rest != "DIR"
+                && key_of_variable(name).is_none()
+                && !THEIRS.iter().any(|theirs| rest.contains(theirs))
+        };
+        let names = variables.iter().filter_map(|(name, _)| name.to_str());
+        names
+            .filter(|name| name.starts_with(PREFIX) && is_nobodys(name))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Adds what a flag said; `key` is one of [`SETTINGS`].
     #[must_use]
     pub fn with_flag(mut self, key: &'static str, value: Option<impl Into<String>>) -> Self {
@@ -193,6 +214,49 @@ impl Written {
     pub fn count(&self) -> usize {
         self.0.len()
     }
+}
+
+/// Opens a file that has an end.
+fn regular(path: &Path) -> io::Result<File> {
+    // Opening a pipe would wait for whoever writes into it.
+    if std::fs::metadata(path)?.is_file() {
+        return File::open(path);
+    }
+    Err(io::Error::other("it is no regular file"))
+}
+
+fn check_length(path: &Path, length: usize) -> Result<(), ConfigError> {
+    if length <= MOST_LEN {
+        return Ok(());
+    }
+    Err(ConfigError::of_file(
+        path,
+        format!("settings are longer than {MOST_LEN} bytes"),
+        "check that this is the settings file",
+    ))
+}
+
+fn text_of<'bytes>(path: &Path, bytes: &'bytes [u8]) -> Result<&'bytes str, ConfigError> {
+    check_length(path, bytes.len())?;
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        ConfigError {
+            place: Place::Line(path.to_owned(), line),
+            problem: "settings are not UTF-8 text".to_owned(),
+            hint: "save the file as UTF-8".to_owned(),
+        }
+    })
+}
+
+/// Returns what stands before the equals sign of a line.
+fn key_around(text: &str, offset: usize) -> Option<&str> {
+    let offset = offset.min(text.len());
+    let begin = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[begin..].lines().next()?;
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim();
+    (!key.is_empty()).then_some(key)
 }
 
 /// Settings whose secret belongs into a file, by the name somebody might give the secret itself.
@@ -378,8 +442,10 @@ mod tests {
     fn broken_toml_is_named_with_its_line() {
         let error = file("listen = '127.0.0.1:1'\nweb = \n").expect_err("no value");
         assert_eq!(error.place, Place::Line("DIR/counterfoil.toml".into(), 2));
-        let twice = file("drain = 1\ndrain = 2").expect_err("twice");
-        assert_eq!(twice.place, Place::Line("DIR/counterfoil.toml".into(), 2));
+        check(
+            "drain = 1\ndrain = 2",
+            "DIR/counterfoil.toml line 2: 'drain': duplicate key",
+        );
     }
 
     #[test]
@@ -445,6 +511,45 @@ mod tests {
         file.set_len(1 << 40).expect("a file of holes");
         let error = Written::read_file(&path).expect_err("too long");
         assert_eq!(error.problem, "settings are longer than 65536 bytes");
+    }
+
+    #[test]
+    fn what_is_no_file_of_text_is_refused_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("counterfoil.toml");
+        let problem = || Written::read_file(&path).expect_err("no settings");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).expect("a pipe");
+        assert_eq!(
+            problem().problem,
+            "settings cannot be read: it is no regular file"
+        );
+        std::fs::remove_file(&path).expect("removed");
+        assert!(Written::read_file(&path).is_ok(), "none is no mistake");
+        std::os::unix::fs::symlink("nothing", &path).expect("a link");
+        assert!(
+            problem().problem.contains("No such file"),
+            "a link to nothing is"
+        );
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, b"drain = 1\nlisten = '\xff'").expect("a file");
+        assert_eq!(problem().place, Place::Line(path.clone(), 2));
+    }
+
+    #[test]
+    fn variables_of_nobody_are_told_apart_from_settings_and_an_orchestrators() {
+        let variables = [
+            "COUNTERFOIL_LISTEN",
+            "COUNTERFOIL_DIR",
+            "COUNTERFOIL_SERVICE_HOST",
+            "COUNTERFOIL_PORT_7443_TCP_ADDR",
+            "COUNTERFOIL_PASSWORD_FILE",
+            "HOME",
+        ];
+        let variables = variables.map(|name| (name.into(), "1".into()));
+        assert_eq!(
+            Written::strangers(&variables),
+            ["COUNTERFOIL_PASSWORD_FILE"]
+        );
     }
 
     #[test]

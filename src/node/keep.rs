@@ -199,7 +199,16 @@ pub(super) fn look_at(dir: &Path) -> Result<Vec<Check>, Failure> {
     }];
     checks.push(permissions(dir));
     for name in ["card", "witness.key", FILE_NAME] {
-        if !dir.join(name).exists() {
+        if name == FILE_NAME && dir.join(SETTINGS_ASIDE).exists() {
+            checks.push(Check::new(
+                "files",
+                "warn",
+                format!(
+                    "the settings were put aside by a restore, and are not used: {SETTINGS_ASIDE}"
+                ),
+                &format!("look at them, then rename the file to {FILE_NAME}"),
+            ));
+        } else if !dir.join(name).exists() {
             let message = format!("{} is missing", dir.join(name).display());
             checks.push(Check::new(
                 "files",

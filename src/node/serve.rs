@@ -23,7 +23,7 @@ use crate::rpc::local::LocalSocket;
 use crate::rpc::serve::Door;
 use crate::rpc::services::local_routes;
 use crate::rpc::{Client, Limits, TrustSource, local, serve, tls};
-use crate::store::{Entropy, StoreError, os_entropy, wipe};
+use crate::store::{Entropy, NodeDir, StoreError, os_entropy, wipe};
 use crate::wire;
 
 /// How often the node looks whether its certificate must be renewed: a clock that is set may have
@@ -65,8 +65,20 @@ pub async fn run(
     if run.config.web.is_some() {
         tracing::warn!(setting = "web", "nothing is served there by this version");
     }
+    if !run.sources.strangers.is_empty() {
+        let variables = run.sources.strangers.join(" ");
+        tracing::warn!(variables, "these are no settings, and are not used");
+    }
+    let listeners = match Listeners::bind(&run.config).await {
+        Ok(listeners) => listeners,
+        Err(taken) => {
+            // Most often by the node that runs on this very directory.
+            NodeDir::open(&run.dir).map_err(failure)?;
+            return Err(taken);
+        }
+    };
     let node = Node::open(&run.dir, run.config, run.passphrase, clock, entropy).await?;
-    let mut running = Running::start(node).await?;
+    let mut running = Running::start_on(listeners, node).await?;
     running.reload_from(run.sources);
     let mut told = ready(Ready {
         pid: std::process::id(),
@@ -118,16 +130,16 @@ impl Running {
     /// # Errors
     /// When an address or the socket is taken.
     pub async fn start(node: Node) -> Result<Self, Failure> {
+        Self::start_on(Listeners::bind(&node.config).await?, node).await
+    }
+
+    async fn start_on(listeners: Listeners, node: Node) -> Result<Self, Failure> {
         let node = Arc::new(node);
-        let listener = listen(&node.config).await?;
-        let grpc = listener
+        let Listeners { peers, watchers } = listeners;
+        let grpc = peers
             .local_addr()
             .map_err(|error| Failure::new("config", error.to_string(), ""))?;
-        let watching = match node.config.metrics {
-            Some(address) => Some(listener::bind(address).await?),
-            None => None,
-        };
-        let metrics = watching
+        let metrics = watchers
             .as_ref()
             .and_then(|listener| listener.local_addr().ok());
         let socket = LocalSocket::bind(node.dir.path()).await.map_err(|error| {
@@ -161,7 +173,7 @@ impl Running {
             ..Limits::local()
         };
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve::serve(listener, door, stopped()));
+        tasks.spawn(serve::serve(peers, door, stopped()));
         tasks.spawn(local::serve(socket, local, local_limits, stopped()));
         tasks.spawn(sync_until(Arc::clone(&node), stopped()));
         tasks.spawn(take_in_until(Arc::clone(&node), stopped()));
@@ -173,7 +185,7 @@ impl Running {
         let traces = node.config.traces.zip(trace::spans::take());
         let me = &node.office.public.me.id;
         let traces = traces.map(|(collector, ended)| Sending::begin(collector, me.clone(), ended));
-        let watchers = watching.map(|listener| {
+        let watchers = watchers.map(|listener| {
             let watch = Arc::clone(&watch);
             // Not before everything else has: whoever watches is to see that it drains.
             tokio::spawn(listener::serve(watch, listener, std::future::pending()))
@@ -247,15 +259,29 @@ impl Running {
     }
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, Failure> {
-    TcpListener::bind(config.listen).await.map_err(|error| {
-        let message = format!("cannot listen on {}: {error}", config.listen);
-        Failure::new(
-            "config",
-            message,
-            "choose another address with --listen, or stop what uses it",
-        )
-    })
+/// The addresses of a node, taken before anything is opened.
+struct Listeners {
+    peers: TcpListener,
+    /// Where metrics are read; `None` where off.
+    watchers: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, Failure> {
+        let peers = TcpListener::bind(config.listen).await.map_err(|error| {
+            let message = format!("cannot listen on {}: {error}", config.listen);
+            Failure::new(
+                "config",
+                message,
+                "choose another address with --listen, or stop what uses it",
+            )
+        })?;
+        let watchers = match config.metrics {
+            Some(address) => Some(listener::bind(address).await?),
+            None => None,
+        };
+        Ok(Self { peers, watchers })
+    }
 }
 
 fn limits(node: &Node) -> Limits {

@@ -104,10 +104,13 @@ pub fn head(columns: &mut Columns, charter: &Charter, member: &MemberId, note: &
         let at = keys.iter().position(|key| key.name() == name)?;
         Some(names[at].clone())
     };
+    let mut cosigned_by: Vec<_> = cosigned.iter().filter_map(|one| by(&one.name)).collect();
+    // Every node has collected them in an order of its own.
+    cosigned_by.sort();
     let head = Head {
         tree_size: signed.checkpoint().size,
         root_hash: signed.checkpoint().root.0,
-        cosigned_by: cosigned.iter().filter_map(|one| by(&one.name)).collect(),
+        cosigned_by,
     };
     columns.set_head(member, head);
 }

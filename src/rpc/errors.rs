@@ -104,9 +104,9 @@ impl Told for StoreError {
                 "nothing was changed; see `counterfoil doctor`, or restore a backup",
             ),
             Self::VaultBounds { .. } => ("invalid", "choose one within these bounds"),
-            Self::NotWritable { .. } => (
+            Self::NotAllowed { .. } => (
                 "config",
-                "give the directory to the user that runs the node",
+                "give it, and the directory it is in, to the user that runs this",
             ),
             Self::Frozen { .. } => ("equivocation", "see `counterfoil health`"),
             Self::NoLeaf { .. } => (
@@ -325,6 +325,7 @@ impl Told for BackupError {
                 "invalid",
                 "name recipients as `counterfoil backup --new-key FILE` prints them",
             ),
+            Self::NoKey { .. } => ("file", "check its path, and whose it is"),
             Self::NoIdentity(_) => ("file", "name the file that `backup --new-key` made"),
             Self::NotForUs => (
                 "passphrase",

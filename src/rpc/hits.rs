@@ -39,8 +39,6 @@ words! {
         Silence = "silence",
         /// The head of an answer took too long.
         RequestTime = "request_time",
-        /// A connection of its own user beyond those served at once.
-        LocalConnections = "local_connections",
     }
 }
 

@@ -17,8 +17,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The directory belongs to somebody else or sits on a read-only disk.
-    #[error("cannot write {path} as user {uid}: {source}; give this user the directory", path = .path.display())]
-    NotWritable {
+    #[error("cannot {action} {path} as user {uid}: {source}; give this user what it is to use", path = .path.display())]
+    NotAllowed {
+        /// What was tried, such as `read`.
+        action: &'static str,
         /// Which file or folder.
         path: PathBuf,
         /// The user this process runs as.
@@ -223,7 +225,8 @@ impl StoreError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
         );
         if denied {
-            return Self::NotWritable {
+            return Self::NotAllowed {
+                action,
                 path: path.to_owned(),
                 uid: rustix::process::geteuid().as_raw(),
                 source,

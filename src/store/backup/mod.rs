@@ -109,6 +109,14 @@ pub enum BackupError {
     /// It is no recipient.
     #[error("{0} is no recipient: one begins with age1")]
     BadRecipient(String),
+    /// The identity file cannot be read.
+    #[error("the key {} cannot be read: {source}", .path.display())]
+    NoKey {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The identity file holds none.
     #[error("{} holds no identity: a line that begins with AGE-SECRET-KEY-1", .0.display())]
     NoIdentity(PathBuf),

@@ -4,6 +4,7 @@
 //! under a passphrase (scrypt), then pieces of 64 KiB, each authenticated, the last one marked.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{BufReader, Chain, Cursor, Read, Write};
 use std::path::Path;
 
@@ -14,7 +15,6 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::BackupError;
-use crate::store::file;
 
 /// 2 to this are the blocks of 1 KiB scrypt takes: 64 MiB, what opening the vault takes too, and
 /// what the smallest container has.
@@ -121,8 +121,13 @@ impl Opener {
     /// When it cannot be read or holds none.
     pub fn identity_file(path: &Path) -> Result<Self, BackupError> {
         let none = || BackupError::NoIdentity(path.to_owned());
-        let bytes = file::read_small(path, MAX_IDENTITY)?.map(Zeroizing::new);
-        let bytes = bytes.ok_or_else(none)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_IDENTITY));
+        let read = File::open(path)
+            .and_then(|file| file.take(MAX_IDENTITY as u64).read_to_end(&mut bytes));
+        read.map_err(|source| BackupError::NoKey {
+            path: path.to_owned(),
+            source,
+        })?;
         let text = std::str::from_utf8(&bytes).map_err(|_| none())?;
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -200,6 +200,20 @@ fn backups_for_a_key_are_verified_drilled_and_restored_with_it() {
     assert!(aside.exists() && !inpud.dir.join("counterfoil.toml").exists());
     let notes = restored["notes"].to_string();
     assert!(notes.contains("counterfoil.toml.restored"), "{notes}");
+    let looked = inpud.ok(&["doctor"])["checks"].to_string();
+    assert!(looked.contains("then rename the file"), "{looked}");
+    let missing = world.path("gone");
+    let told = inpud.refused(
+        &[
+            "backup",
+            "--verify",
+            text(&file),
+            "--identity",
+            text(&missing),
+        ],
+        "file",
+    );
+    assert!(told.contains("cannot be read: No such file"), "{told}");
 }
 
 #[test]

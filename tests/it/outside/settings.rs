@@ -223,6 +223,44 @@ fn every_mistake_is_named_in_one_line_and_nothing_is_started() {
     );
 }
 
+#[test]
+fn an_address_or_a_passphrase_that_does_not_fit_is_named_before_anything_is_written() {
+    let world = World::new();
+    let node = world.member("inpud", &[]);
+    let database = node.dir.join("public/db");
+    let before = (files(&node.dir), read(&database));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    for flag in ["--listen", "--metrics"] {
+        let told = node.refused(&["serve", flag, &taken], "config");
+        assert!(told.contains(&taken), "{told}");
+        assert_eq!((files(&node.dir), read(&database)), before, "{flag}");
+    }
+    let wrong = world.write("wrong", "not the passphrase\n");
+    std::fs::set_permissions(&wrong, Permissions::from_mode(0o600)).expect("a mode");
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["record", "list"],
+    ] {
+        let told = node.refused(
+            &[&["--passphrase-file", &wrong], command].concat(),
+            "passphrase",
+        );
+        assert!(told.starts_with(&wrong), "{told}");
+    }
+}
+
+#[test]
+fn a_variable_of_nobody_is_told_and_left_alone() {
+    let world = World::new();
+    let node = world.member("inpud", &[]);
+    let mut check = node.command(&["config", "check"]);
+    check.env("COUNTERFOIL_PASSWORD_FILE", "secret");
+    let said = check.output().expect("it starts");
+    let said: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    assert_eq!(said["strangers"], json!(["COUNTERFOIL_PASSWORD_FILE"]));
+}
+
 /// Names of everything in a folder.
 fn files(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("a folder");
