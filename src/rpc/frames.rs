@@ -1,5 +1,5 @@
-//! One direction of an HTTP/2 connection, frame by frame: of each its kind alone, and of a farewell
-//! its reason. What the frames mean is the library's.
+//! One direction of an HTTP/2 connection, frame by frame: of each its kind and length, and of a
+//! farewell its reason. What the frames mean is the library's.
 //!
 //! Source: RFC 9113, sections 3.4, 4.1 and 6.8.
 
@@ -18,6 +18,8 @@ const GOAWAY: u8 = 0x7;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub kind: u8,
+    /// Bytes of its content.
+    pub content: usize,
     /// The error code of a GOAWAY; 0 is no error.
     pub error: u32,
 }
@@ -91,6 +93,7 @@ impl Frames {
         self.have = 0;
         Frame {
             kind: self.head[3],
+            content: self.content(),
             error: u32::from_be_bytes(error),
         }
     }
@@ -131,8 +134,19 @@ mod tests {
             frame(6, &[0; 8]),
         ]
         .concat();
-        let expected = [(4, 0), (7, 0), (0, 0), (7, 0x0b), (7, 0), (6, 0)];
-        let expected = expected.map(|(kind, error)| Frame { kind, error });
+        let expected = [
+            (4, 6, 0),
+            (7, 8, 0),
+            (0, 40, 0),
+            (7, 10, 0x0b),
+            (7, 7, 0),
+            (6, 8, 0),
+        ];
+        let expected = expected.map(|(kind, content, error)| Frame {
+            kind,
+            content,
+            error,
+        });
         for piece in [1, 3, 9, 4096] {
             assert_eq!(seen(Frames::of_server(), &bytes, piece), expected);
             let bytes = [&[b'P'; PREFACE][..], &bytes].concat();

@@ -1,8 +1,13 @@
 //! Whether a peer behaves, from what passes on its connection in either direction.
 
+use std::future::Future as _;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
+
+use tokio::time::Sleep;
 
 use super::caller::PeerIdentity;
 use super::frames::Frames;
@@ -17,6 +22,8 @@ pub(super) struct Manners {
     turns: Arc<Turns>,
     hits: Arc<Hits>,
     pace: Pace,
+    /// Runs while nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
     said: Frames,
 }
 
@@ -28,6 +35,7 @@ impl Manners {
             turns,
             hits,
             pace: Pace::new(now()),
+            pause: None,
             said: Frames::of_server(),
         }
     }
@@ -41,6 +49,20 @@ impl Manners {
             tokio::time::sleep(self.turns.between()).await;
         }
         comes
+    }
+
+    /// Waits until more may be read; returns how much at once.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            match self.pace.pause(now()) {
+                None => return Poll::Ready(self.pace.read_at_once()),
+                Some(pause) => self.pause = Some(Box::pin(tokio::time::sleep(pause))),
+            }
+        }
     }
 
     /// Looks at bytes of the peer.

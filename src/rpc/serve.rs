@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -252,6 +252,15 @@ async fn one_peer(mut arrival: Arrival) {
     };
     let Some(leaf) = leaf_of(&tls) else { return };
     let identity = PeerIdentity::judge(arrival.trust, &leaf);
+    let manners = Manners::of(&identity, arrival.turns, Arc::clone(&limits.hits));
+    let may_speak = tokio::select! {
+        _ = arrival.stop.wait_for(|stop| *stop) => return,
+        may_speak = manners.turn() => may_speak,
+    };
+    if !may_speak {
+        return;
+    }
+    // Only now: whoever waits keeps nobody else of its member out.
     let Some(_seat) = arrival.connected.enter(&identity, &limits) else {
         return;
     };
@@ -261,11 +270,6 @@ async fn one_peer(mut arrival: Arrival) {
     if let Err(reason) = identity.check() {
         tracing::warn!(reason = reason.message(), "peer refused");
     }
-    let manners = Manners::of(&identity, arrival.turns, Arc::clone(&limits.hits));
-    let may_speak = tokio::select! {
-        _ = arrival.stop.wait_for(|stop| *stop) => return,
-        may_speak = manners.turn() => may_speak,
-    };
     if may_speak {
         let caller = Caller::Peer(identity);
         let (routes, stop) = (arrival.routes, arrival.stop);
@@ -340,6 +344,13 @@ pub(super) async fn serve_connection<IO>(
     drop(cut);
 }
 
+/// Streams one connection may have this node reset for its mistakes: without a limit each is kept
+/// in memory until it is written, and tonic sets none.
+const MOST_MISTAKES: usize = 256;
+
+/// Calls one connection may cancel before they were begun. RFC 9113, section 10.5.
+const MOST_CANCELLED: usize = 256;
+
 fn server(limits: &Limits) -> Server {
     let (interval, timeout) = limits.keepalive.unzip();
     let (stream, connection) = limits.windows.unzip();
@@ -347,6 +358,8 @@ fn server(limits: &Limits) -> Server {
         .max_concurrent_streams(limits.streams)
         .concurrency_limit_per_connection(limits.streams as usize)
         .http2_max_header_list_size(limits.header_bytes)
+        .http2_max_local_error_reset_streams(Some(MOST_MISTAKES))
+        .http2_max_pending_accept_reset_streams(Some(MOST_CANCELLED))
         .initial_stream_window_size(stream)
         .initial_connection_window_size(connection)
         .http2_keepalive_interval(interval)
@@ -440,11 +453,21 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check_cut(cx)?;
+        let Self { io, manners, .. } = &mut *self;
+        let Some(manners) = manners else {
+            return Pin::new(io).poll_read(cx, buf);
+        };
+        let most = ready!(manners.poll_more(cx));
         let before = buf.filled().len();
-        std::task::ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        if let Some(manners) = &mut self.manners {
-            manners.heard(&buf.filled()[before..])?;
+        if most < buf.remaining() {
+            let mut few = vec![0; most];
+            let mut read = ReadBuf::new(&mut few);
+            ready!(Pin::new(io).poll_read(cx, &mut read))?;
+            buf.put_slice(read.filled());
+        } else {
+            ready!(Pin::new(io).poll_read(cx, buf))?;
         }
+        manners.heard(&buf.filled()[before..])?;
         Poll::Ready(Ok(()))
     }
 }
@@ -455,7 +478,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
         self.said([buf], written);
         Poll::Ready(Ok(written))
     }
@@ -473,7 +496,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
         self.said(bufs.iter().map(|buf| &**buf), written);
         Poll::Ready(Ok(written))
     }

@@ -19,7 +19,10 @@ use crate::identity::SpiffeId;
 const LASTING: Duration = Duration::from_secs(60);
 
 /// Most that wait of one identity; one more gets no turn.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 8;
+
+/// Most that wait of all of them together: they take places others may need.
+const MOST_TOGETHER: usize = 64;
 
 /// Most identities kept in mind.
 const MOST_BLAMED: usize = 1024;
@@ -32,6 +35,7 @@ pub(super) type Who = Option<SpiffeId>;
 pub(super) struct Turns {
     between: Duration,
     lasting: Duration,
+    waiting: AtomicUsize,
     blamed: Mutex<HashMap<Who, Blamed>>,
 }
 
@@ -54,6 +58,7 @@ impl Turns {
         Self {
             between,
             lasting: LASTING,
+            waiting: AtomicUsize::new(0),
             blamed: Mutex::default(),
         }
     }
@@ -84,7 +89,9 @@ impl Turns {
         let Some(line) = self.line(who) else {
             return true;
         };
-        let Some(_place) = Place::take(&line) else {
+        let own = Place::take(&line.waiting, MOST_WAITING);
+        let together = Place::take(&self.waiting, MOST_TOGETHER);
+        let (Some(_own), Some(_together)) = (own, together) else {
             return false;
         };
         let _mine = line.turn.lock().await;
@@ -119,19 +126,19 @@ fn forget(blamed: &mut HashMap<Who, Blamed>, now: Instant) {
 }
 
 /// One of those that wait.
-struct Place<'line>(&'line Line);
+struct Place<'count>(&'count AtomicUsize);
 
-impl<'line> Place<'line> {
-    fn take(line: &'line Line) -> Option<Self> {
-        let before = line.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(line);
-        (before < MOST_WAITING).then_some(place)
+impl<'count> Place<'count> {
+    fn take(count: &'count AtomicUsize, most: usize) -> Option<Self> {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        let place = Self(count);
+        (before < most).then_some(place)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -213,6 +220,20 @@ mod tests {
         assert_eq!(at_once(&turns, &None), Poll::Ready(false));
         waiting.pop();
         assert_eq!(at_once(&turns, &None), Poll::Pending);
+    }
+
+    #[tokio::test]
+    async fn all_together_leave_places_for_others() {
+        let turns = Turns::new(HOUR);
+        let crowd: Vec<Who> = (0..=MOST_TOGETHER).map(|n| who(&format!("m{n}"))).collect();
+        crowd.iter().for_each(|who| turns.blame(who));
+        let mut waiting: Vec<_> = crowd.iter().map(|who| Box::pin(turns.wait(who))).collect();
+        let mut last = waiting.pop().expect("one more");
+        for wait in &mut waiting {
+            assert_eq!(poll(wait.as_mut()), Poll::Pending);
+        }
+        assert_eq!(poll(last.as_mut()), Poll::Ready(false));
+        assert_eq!(at_once(&turns, &None), Poll::Ready(true));
     }
 
     #[tokio::test]

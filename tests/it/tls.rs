@@ -536,7 +536,7 @@ async fn floods_close_their_connection_and_are_counted() {
         (SETTINGS, Limit::ControlFrames, 2),
         (STRAY_DATA, Limit::Http2, 1),
     ] {
-        speak(&world, own.clone(), &frame.repeat(200)).await;
+        speak(&world, own.clone(), &frame.repeat(2_000)).await;
         assert_eq!(hits.of(limit), closed);
     }
     check_health(&other).await.expect("others are served");
@@ -555,12 +555,13 @@ async fn who_was_cut_off_waits_for_a_turn_and_nobody_else_does() {
     speak(&world, own_cert(&node), STRAY_DATA).await;
     let mut waiting = Vec::new();
     // One more than may wait.
-    while waiting.len() < 65 {
+    while waiting.len() < 9 {
         waiting.push(connect(&world, own_cert(&node)).await);
     }
     while hits.of(Limit::Turns) < 1 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(hits.connections(), 1, "those that wait take nobody's seat");
     let other = world.dial(&world.coordinator(1.0)).await;
     check_health(&other).await.expect("nobody else waits");
     check_health(&before).await.expect("what was open stays so");

@@ -46,41 +46,45 @@ enum Attack {
     OpenStreams,
     Ping,
     Settings,
+    ClosedStreams,
     IdleHandshakes,
     LyingLengths,
     LongMessages,
     UnreadAnswers,
+    Calls,
 }
 
-const ATTACKS: [Attack; 10] = [
+const ATTACKS: [Attack; 12] = [
     Attack::RapidReset,
     Attack::Continuation,
     Attack::EmptyData,
     Attack::Ping,
     Attack::Settings,
+    Attack::ClosedStreams,
     Attack::IdleHandshakes,
     Attack::LyingLengths,
     Attack::LongMessages,
     Attack::UnreadAnswers,
+    Attack::Calls,
     Attack::OpenStreams,
 ];
 
 /// Whoever made one of these is cut off, and waits from then on: each is made by somebody of its
 /// own. So is at times whoever opens streams without end, but it takes a node to open the longest,
 /// so that comes last.
-const CUT_OFF: [Attack; 5] = [
+const CUT_OFF: [Attack; 6] = [
     Attack::RapidReset,
     Attack::Continuation,
     Attack::EmptyData,
     Attack::Ping,
     Attack::Settings,
+    Attack::ClosedStreams,
 ];
 
 /// The limit that shows an attack was met; none where nobody is refused for it.
 const fn counted(attack: Attack) -> Option<&'static str> {
     match attack {
         Attack::RapidReset | Attack::Continuation | Attack::EmptyData => Some("http2"),
-        Attack::OpenStreams => Some("calls_per_peer"),
         Attack::Ping | Attack::Settings => Some("control_frames"),
         Attack::IdleHandshakes => Some("handshake"),
         Attack::LyingLengths => Some("message_bytes"),
@@ -253,7 +257,7 @@ impl Enemy {
                 continue;
             };
             let (mut hear, mut say) = tokio::io::split(stream);
-            let deaf = matches!(attack, Attack::UnreadAnswers);
+            let deaf = matches!(attack, Attack::UnreadAnswers | Attack::ClosedStreams);
             let listening = async {
                 let mut heard = vec![0; 64 << 10];
                 while !deaf && hear.read(&mut heard).await.is_ok_and(|count| count > 0) {}
@@ -349,6 +353,20 @@ impl Flood {
             Attack::OpenStreams if self.stream < 20_000 => {
                 bytes.extend(frame(HEADERS, END_HEADERS, self.stream, &headers(SYNC)));
                 bytes.extend(frame(DATA, 0, self.stream, &[0, 0, 0, 1, 0, 7]));
+                self.stream += 2;
+            }
+            // All lower streams are closed by that; each frame on one is answered with a reset.
+            Attack::ClosedStreams if first => {
+                let last = 0x7fff_ffff;
+                bytes.extend(frame(HEADERS, END_HEADERS, last, &headers(CHARTER)));
+            }
+            Attack::ClosedStreams => {
+                bytes.extend(frame(DATA, 0, self.stream, &[]));
+                self.stream += 2;
+            }
+            Attack::Calls => {
+                let kind = END_HEADERS | END_STREAM;
+                bytes.extend(frame(HEADERS, kind, self.stream, &headers("/nothing")));
                 self.stream += 2;
             }
             Attack::Ping => bytes.extend(frame(PING, 0, 0, &[7; 8])),
