@@ -113,11 +113,11 @@ fn open_backup<H: Host>(
     drill: bool,
     context: &Context<'_, H>,
 ) -> Result<OpenBackup, Failure> {
-    let passphrase = match identity.is_none() {
-        true => Some(context.passphrase()?),
+    let passphrase = match &identity {
+        None => Some(context.passphrase()?),
         // A drill without a passphrase proves less, and says so.
-        false if drill => context.passphrase_if_any()?,
-        false => None,
+        Some(_) if drill => context.passphrase_if_any()?,
+        Some(_) => None,
     };
     Ok(OpenBackup {
         files,
@@ -133,9 +133,9 @@ async fn take<H: Host>(
 ) -> Result<u8, Failure> {
     let mut beside = Taking::new(file)?;
     let is_for_key = !args.to.is_empty();
-    let passphrase = match args.to.is_empty() {
-        true => context.passphrase()?.as_str().to_owned(),
-        false => String::new(),
+    let passphrase = match is_for_key {
+        true => String::new(),
+        false => context.passphrase()?.as_str().to_owned(),
     };
     let plane = match args.plane.as_str() {
         "public" => Plane::Public,

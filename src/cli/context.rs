@@ -92,13 +92,13 @@ impl<H: Host> Context<'_, H> {
 
     /// The same, where there may be none: a person at the terminal may say nothing.
     pub(super) fn passphrase_if_any(&self) -> Result<Option<Passphrase>, Failure> {
-        if self.config.passphrase_file.is_none() && !std::io::stdin().is_terminal() {
-            return Ok(None);
+        match &self.config.passphrase_file {
+            Some(file) => Ok(Some(Passphrase::read(file)?)),
+            None if std::io::stdin().is_terminal() => {
+                type_in("Passphrase, or nothing to leave the records closed: ", HINT)
+            }
+            None => Ok(None),
         }
-        if let Some(file) = &self.config.passphrase_file {
-            return Ok(Some(Passphrase::read(file)?));
-        }
-        type_in("Passphrase, or nothing to leave the records closed: ", HINT)
     }
 
     /// Names the file of a passphrase that was the wrong one.

@@ -2,6 +2,7 @@
 //!
 //! - [`written`]: what stands in `DIR/counterfoil.toml`, in `COUNTERFOIL_*` and on the command
 //!   line, as text, each with the place it was found at; [`value`]: what such a text may be.
+//! - `file`: the settings file as text.
 //! - `checked`: the settings as written become those a node runs on.
 //! - [`passphrase`]: the one secret a person keeps; `secret.rs`: files that hold one.
 //! - [`sources`]: the three places, so that they can be read again while the node runs.
@@ -11,6 +12,7 @@
 //! [`Written::check`] has read it, so that a mistake is named the same way wherever it was made.
 
 mod checked;
+mod file;
 pub mod passphrase;
 pub mod secret;
 pub mod shown;

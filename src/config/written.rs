@@ -3,18 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::value::quoted;
-use super::{ConfigError, SETTINGS};
-
-/// Longest settings file, in bytes.
-const MOST_LEN: usize = 64 << 10;
+use super::{ConfigError, SETTINGS, file};
 
 /// What the name of every setting in the environment begins with.
 const PREFIX: &str = "COUNTERFOIL_";
@@ -59,34 +53,9 @@ impl Written {
     /// # Errors
     /// Names the file, and the line and key where it can.
     pub fn read_file(path: &Path) -> Result<Self, ConfigError> {
-        let read = regular(path).and_then(|file| {
-            let mode = file.metadata()?.permissions().mode() & 0o7777;
-            // One byte more than fits is enough to tell that it does not.
-            let mut bytes = Vec::new();
-            file.take(MOST_LEN as u64 + 1).read_to_end(&mut bytes)?;
-            Ok((bytes, mode))
-        });
-        match read {
-            // Whoever may write it may name programs that the node runs.
-            Ok((_, mode)) if mode & 0o002 != 0 => Err(ConfigError::of_file(
-                path,
-                format!("settings can be changed by anybody (mode {mode:04o})"),
-                format!(
-                    "run `chmod o-w {}`, and read what stands in it",
-                    path.display()
-                ),
-            )),
-            Ok((bytes, _)) => Self::parse_file(path, text_of(path, &bytes)?),
-            // Not what a link to nothing says: something was meant.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-                Ok(Self::default())
-            }
-            Err(error) => Err(ConfigError::unreadable(
-                "settings",
-                path,
-                &error,
-                "check what --dir names, and the file's owner and mode",
-            )),
+        match file::read(path)? {
+            Some(text) => Self::parse_file(path, &text),
+            None => Ok(Self::default()),
         }
     }
 
@@ -95,7 +64,7 @@ impl Written {
     /// # Errors
     /// Names the file, and the line and key where it can.
     pub fn parse_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        check_length(path, text.len())?;
+        file::check_length(path, text.len())?;
         let at = |offset: usize| Place::Line(path.to_owned(), line_of(text, offset));
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
@@ -216,39 +185,6 @@ impl Written {
     }
 }
 
-/// Opens a file that has an end.
-fn regular(path: &Path) -> io::Result<File> {
-    // Opening a pipe would wait for whoever writes into it.
-    if std::fs::metadata(path)?.is_file() {
-        return File::open(path);
-    }
-    Err(io::Error::other("it is no regular file"))
-}
-
-fn check_length(path: &Path, length: usize) -> Result<(), ConfigError> {
-    if length <= MOST_LEN {
-        return Ok(());
-    }
-    Err(ConfigError::of_file(
-        path,
-        format!("settings are longer than {MOST_LEN} bytes"),
-        "check that this is the settings file",
-    ))
-}
-
-fn text_of<'bytes>(path: &Path, bytes: &'bytes [u8]) -> Result<&'bytes str, ConfigError> {
-    check_length(path, bytes.len())?;
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        ConfigError {
-            place: Place::Line(path.to_owned(), line),
-            problem: "settings are not UTF-8 text".to_owned(),
-            hint: "save the file as UTF-8".to_owned(),
-        }
-    })
-}
-
 /// Returns what stands before the equals sign of a line.
 fn key_around(text: &str, offset: usize) -> Option<&str> {
     let offset = offset.min(text.len());
@@ -365,13 +301,13 @@ mod tests {
     use crate::config::{Config, LogFormat, LogLevel};
     use proptest::prelude::*;
 
-    fn file(text: &str) -> Result<Config, ConfigError> {
+    fn read(text: &str) -> Result<Config, ConfigError> {
         Written::parse_file("DIR/counterfoil.toml".as_ref(), text)?.check()
     }
 
     #[track_caller]
     fn check(text: &str, wanted: &str) {
-        let error = file(text).expect_err("a mistake");
+        let error = read(text).expect_err("a mistake");
         assert_eq!(error.to_string(), wanted);
         assert!(!error.hint.is_empty());
     }
@@ -411,7 +347,7 @@ mod tests {
     #[test]
     fn a_setting_with_a_point_is_written_in_a_table_or_on_one_line() {
         for text in ["[release]\napprovals = 3", "release.approvals = '3'"] {
-            assert_eq!(file(text).expect("good").approvals.get(), 3, "{text}");
+            assert_eq!(read(text).expect("good").approvals.get(), 3, "{text}");
         }
         let variable = [("COUNTERFOIL_RELEASE_APPROVALS".into(), "2".into())];
         let config = Written::from_env(variable).and_then(|written| written.check());
@@ -440,7 +376,7 @@ mod tests {
 
     #[test]
     fn broken_toml_is_named_with_its_line() {
-        let error = file("listen = '127.0.0.1:1'\nweb = \n").expect_err("no value");
+        let error = read("listen = '127.0.0.1:1'\nweb = \n").expect_err("no value");
         assert_eq!(error.place, Place::Line("DIR/counterfoil.toml".into(), 2));
         check(
             "drain = 1\ndrain = 2",
@@ -493,49 +429,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_anybody_may_change_is_refused_and_an_endless_one_read_no_further() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("counterfoil.toml");
-        std::fs::write(&path, "listen = '[::1]:1'").expect("a file");
-        let allow = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
-        allow(0o664).expect("its owner");
-        assert!(Written::read_file(&path).is_ok());
-        allow(0o666).expect("its owner");
-        let error = Written::read_file(&path).expect_err("anybody's");
-        assert_eq!(
-            error.problem,
-            "settings can be changed by anybody (mode 0666)"
-        );
-        allow(0o600).expect("its owner");
-        let file = File::options().write(true).open(&path).expect("a file");
-        file.set_len(1 << 40).expect("a file of holes");
-        let error = Written::read_file(&path).expect_err("too long");
-        assert_eq!(error.problem, "settings are longer than 65536 bytes");
-    }
-
-    #[test]
-    fn what_is_no_file_of_text_is_refused_at_once() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("counterfoil.toml");
-        let problem = || Written::read_file(&path).expect_err("no settings");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).expect("a pipe");
-        assert_eq!(
-            problem().problem,
-            "settings cannot be read: it is no regular file"
-        );
-        std::fs::remove_file(&path).expect("removed");
-        assert!(Written::read_file(&path).is_ok(), "none is no mistake");
-        std::os::unix::fs::symlink("nothing", &path).expect("a link");
-        assert!(
-            problem().problem.contains("No such file"),
-            "a link to nothing is"
-        );
-        std::fs::remove_file(&path).expect("removed");
-        std::fs::write(&path, b"drain = 1\nlisten = '\xff'").expect("a file");
-        assert_eq!(problem().place, Place::Line(path.clone(), 2));
-    }
-
-    #[test]
     fn variables_of_nobody_are_told_apart_from_settings_and_an_orchestrators() {
         let variables = [
             "COUNTERFOIL_LISTEN",
@@ -583,7 +476,7 @@ mod tests {
         ] {
             assert!(of(&format!("COUNTERFOIL_{theirs}")).is_ok(), "{theirs}");
         }
-        let error = file("lisen = '1'").expect_err("a mistake");
+        let error = read("lisen = '1'").expect_err("a mistake");
         assert!(error.hint.starts_with("write listen; settings are listen"));
     }
 
@@ -625,7 +518,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_with_its_place(text in "[ -~\n]{0,200}") {
-            if let Err(error) = file(&text) {
+            if let Err(error) = read(&text) {
                 prop_assert!(error.to_string().contains("DIR/counterfoil.toml line "));
             }
         }

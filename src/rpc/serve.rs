@@ -270,20 +270,11 @@ async fn one_peer(mut arrival: Arrival) {
     if let Err(reason) = identity.check() {
         tracing::warn!(reason = reason.message(), "peer refused");
     }
-    if may_speak {
-        let caller = Caller::Peer(identity);
-        let (routes, stop) = (arrival.routes, arrival.stop);
-        // Boxed, so that one who only waits costs none of its room.
-        Box::pin(serve_connection(
-            tls,
-            caller,
-            Some(manners),
-            routes,
-            &limits,
-            stop,
-        ))
-        .await;
-    }
+    let caller = Caller::Peer(identity);
+    let (routes, stop) = (arrival.routes, arrival.stop);
+    let served = serve_connection(tls, caller, Some(manners), routes, &limits, stop);
+    // Boxed, so that one who only waits costs none of its room.
+    Box::pin(served).await;
 }
 
 /// Takes a place among all connections, if one is left.
