@@ -15,10 +15,11 @@ use super::memory::Memory;
 pub struct Limits {
     /// Open connections of all peers. Further ones are closed.
     pub connections: usize,
-    /// Handshakes at once. Beyond them the oldest is given up: whoever means it is done soon.
+    /// Handshakes at once. Beyond them the oldest that has to speak is given up, of wherever most
+    /// come from: whoever means it is done soon.
     pub handshakes: usize,
-    /// Handshakes begun in a second, and twice as many at once. Further ones wait: a handshake
-    /// takes the processor from those who are connected. One on which nothing was said costs none.
+    /// Handshakes begun in a second, and twice as many at once. Further ones wait, and those of
+    /// each address take turns. One whose first message is not whole does not count.
     pub handshakes_per_second: u32,
     /// Open connections whose certificate nobody vouches for: they are told so and closed, and
     /// beyond these many only closed.
@@ -33,7 +34,7 @@ pub struct Limits {
     pub streams: u32,
     /// Bytes of request headers.
     pub header_bytes: u32,
-    /// How long a TLS handshake may take.
+    /// How long each half of a TLS handshake may take.
     pub handshake: Duration,
     /// How long the head of an answer may take; streams go on after it.
     pub request: Option<Duration>,

@@ -7,7 +7,7 @@
 //! - `share`, [`memory`], `pace`: calls and bytes of one member, of all, and empty frames.
 //! - `turns`: who was cut off for a flood, and waits. `manners`: how floods are noticed; `frames`:
 //!   what passes on a connection.
-//! - [`serve`]: the listener for peers.
+//! - [`serve`]: the listener for peers. `handshakes`: which begin, and which give way.
 //! - `line`: how a connection treats a slow line.
 //! - [`local`]: the Unix socket, for commands of the same user.
 //! - [`connect`]: channels to a peer, to the socket, and into this very process.
@@ -32,6 +32,7 @@ pub mod errors;
 mod frames;
 pub mod generated;
 pub mod guard;
+mod handshakes;
 pub mod hits;
 pub mod limits;
 mod line;

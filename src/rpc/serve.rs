@@ -1,9 +1,7 @@
 //! The listener for peers, and the limits on what one of them can cost.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,8 +11,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
+use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::StreamExt as _;
 use tonic::service::Routes;
@@ -22,6 +19,7 @@ use tonic::transport::Server;
 
 use super::caller::{Caller, Connected, PeerIdentity};
 use super::guard::GuardLayer;
+use super::handshakes::{Handshake, Handshakes, Starts};
 use super::hits::Limit;
 use super::limits::Limits;
 use super::line;
@@ -55,7 +53,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     judge_every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut connections = JoinSet::new();
     let mut handshakes = Handshakes::default();
-    let starts = Starts::new(&door.limits);
+    let starts = Arc::new(Starts::new(&door.limits));
     let mut refill = starts.refill();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -67,12 +65,10 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, from)) => {
-                    let (shaken, is_shaken) = watch::channel(());
-                    let task = connections.spawn(one_peer(Arrival {
+                    handshakes.begin(from.ip(), &starts, &door.limits, |handshake| connections.spawn(one_peer(Arrival {
                         tcp,
+                        handshake,
                         room: Arc::clone(&room),
-                        starts: Arc::clone(&starts.room),
-                        shaken,
                         tls: Arc::clone(&door.tls),
                         trust: Arc::clone(&door.trust),
                         routes: door.routes.clone(),
@@ -80,13 +76,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
                         connected: Arc::clone(&connected),
                         turns: Arc::clone(&turns),
                         stop: stop.subscribe(),
-                    }));
-                    let begun = Begun {
-                        from: from.ip(),
-                        task,
-                        shaken: is_shaken,
-                    };
-                    handshakes.begin(begun, &door.limits);
+                    })));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
@@ -100,93 +90,6 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
     stop.send_replace(true);
     // Each task ends within the grace by itself.
     while connections.join_next().await.is_some() {}
-}
-
-/// How many handshakes may begin now.
-struct Starts {
-    room: Arc<Semaphore>,
-    most: usize,
-    every: Duration,
-}
-
-impl Starts {
-    fn new(limits: &Limits) -> Self {
-        let per_second = limits.handshakes_per_second.max(1);
-        let most = usize::try_from(per_second).unwrap_or(1).saturating_mul(2);
-        Self {
-            room: Arc::new(Semaphore::new(most)),
-            most,
-            every: Duration::from_secs(1) / per_second,
-        }
-    }
-
-    fn refill(&self) -> tokio::time::Interval {
-        let mut refill = tokio::time::interval(self.every);
-        // What was not needed meanwhile is not made up for.
-        refill.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        refill
-    }
-
-    fn are_used(&self) -> bool {
-        self.room.available_permits() < self.most
-    }
-
-    fn allow_one(&self) {
-        self.room.add_permits(1);
-    }
-}
-
-/// The handshakes going on, the oldest first.
-#[derive(Default)]
-struct Handshakes(VecDeque<Begun>);
-
-/// A handshake that may be going on.
-struct Begun {
-    from: IpAddr,
-    task: AbortHandle,
-    /// Its other end goes when the handshake has ended.
-    shaken: watch::Receiver<()>,
-}
-
-impl Handshakes {
-    /// Adds one; where there are too many, gives up the oldest of wherever most come from: who
-    /// floods the port crowds itself out first.
-    fn begin(&mut self, begun: Begun, limits: &Limits) {
-        self.0.push_back(begun);
-        if self.0.len() <= limits.handshakes {
-            return;
-        }
-        self.0.retain(|begun| begun.shaken.has_changed().is_ok());
-        if self.0.len() > limits.handshakes
-            && let Some(crowd) = self.crowd()
-            && let Some(at) = self.0.iter().position(|begun| network(begun.from) == crowd)
-            && let Some(oldest) = self.0.remove(at)
-        {
-            oldest.task.abort();
-            limits.hits.hit(Limit::Handshakes);
-        }
-    }
-
-    /// Returns where most of them come from.
-    fn crowd(&self) -> Option<IpAddr> {
-        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for begun in &self.0 {
-            *counts.entry(network(begun.from)).or_default() += 1;
-        }
-        let most = counts.into_iter().max_by_key(|(_, count)| *count);
-        most.map(|(network, _)| network)
-    }
-}
-
-/// Returns what one subscriber has: an IPv4 address, or the /64 around an IPv6 one (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let upper = address.to_bits() >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(upper))
-        }
-        address => address,
-    }
 }
 
 /// Waits for a change of trust; for ever once its source is gone.
@@ -203,10 +106,8 @@ async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
 /// A connection just accepted, with all its task needs.
 struct Arrival {
     tcp: TcpStream,
+    handshake: Handshake,
     room: Arc<Semaphore>,
-    starts: Arc<Semaphore>,
-    /// Dropped when the handshake has ended.
-    shaken: watch::Sender<()>,
     tls: Arc<ServerConfig>,
     trust: Arc<dyn TrustSource>,
     routes: Routes,
@@ -218,34 +119,14 @@ struct Arrival {
 
 async fn one_peer(mut arrival: Arrival) {
     line::tune(&arrival.tcp);
-    let acceptor = TlsAcceptor::from(arrival.tls);
-    let patience = arrival.limits.handshake;
-    let handshake = async {
-        // Whoever says nothing costs no work, and takes nobody's turn.
-        match tokio::time::timeout(patience, arrival.tcp.peek(&mut [0])).await? {
-            Ok(0) => return Ok(Err(io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => {}
-            Err(error) => return Ok(Err(error)),
-        }
-        // The semaphore is never closed; what was taken is not given back.
-        if let Ok(start) = arrival.starts.acquire().await {
-            start.forget();
-        }
-        tokio::time::timeout(patience, acceptor.accept(arrival.tcp)).await
-    };
+    let limits = arrival.limits;
     let shaken = tokio::select! {
         _ = arrival.stop.wait_for(|stop| *stop) => return,
-        shaken = handshake => shaken,
+        shaken = arrival.handshake.shake(arrival.tcp, arrival.tls, &limits) => shaken,
     };
-    drop(arrival.shaken);
-    let limits = arrival.limits;
     let tls = match shaken {
-        Ok(Ok(tls)) => tls,
-        Ok(Err(error)) => return tracing::debug!(%error, "handshake failed"),
-        Err(_) => {
-            limits.hits.hit(Limit::HandshakeTime);
-            return tracing::debug!("handshake took too long");
-        }
+        Ok(tls) => tls,
+        Err(error) => return tracing::debug!(%error, "handshake failed"),
     };
     let Some(_place) = place(&arrival.room, &limits) else {
         return;

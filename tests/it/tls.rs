@@ -655,6 +655,77 @@ async fn whoever_begins_most_handshakes_gives_way_first() {
     assert!(!rest.is_empty(), "a TLS alert");
 }
 
+/// A handshake a second.
+fn one_a_second() -> Limits {
+    Limits {
+        handshakes_per_second: 1,
+        handshake: Duration::from_secs(3_600),
+        ..Limits::default()
+    }
+}
+
+/// Opens so many connections from another address of this machine, and says this on each.
+async fn say_from_elsewhere(world: &World, times: usize, said: &[u8]) -> Vec<TcpStream> {
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], world.address.port()));
+    let mut said_on = Vec::new();
+    for _ in 0..times {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        let elsewhere = ([127, 0, 0, 2], 0).into();
+        socket.bind(elsewhere).expect("loopback is a /8");
+        let mut stream = socket.connect(to).await.expect("connects");
+        stream.write_all(said).await.expect("sent");
+        said_on.push(stream);
+    }
+    said_on
+}
+
+#[tokio::test]
+async fn whoever_does_not_finish_a_first_message_takes_nobodys_turn() {
+    let world = World::with(one_a_second()).await;
+    let _begun = say_from_elsewhere(&world, 100, &[22]).await;
+    let to = (world.address.host(), world.address.port());
+    let mut here = TcpStream::connect(to).await.expect("connects");
+    here.write_all(&[22, 3, 1]).await.expect("sent");
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
+    let world = World::with(one_a_second()).await;
+    let config = tls::client_config(
+        own_cert(&world.anpud_node()),
+        world.callers_trust(),
+        member("inpud"),
+    );
+    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+    let config = config.expect("TLS 1.3");
+    let mut client = rustls::ClientConnection::new(config, name).expect("a client");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("written to memory");
+    let mut flood = say_from_elsewhere(&world, 100, &hello).await;
+    // Once two are answered, all turns are taken.
+    for answered in &mut flood[..2] {
+        answered.readable().await.expect("open");
+    }
+    check_health(&world.dial(&world.anpud_node()).await)
+        .await
+        .expect("served");
+    let waiting = |stream: &TcpStream| stream.try_read(&mut [0; 1]).is_err();
+    assert!(flood.iter().filter(|stream| waiting(stream)).count() > 90);
+}
+
+#[tokio::test]
+async fn a_first_message_without_end_is_not_kept() {
+    let world = World::with(one_a_second()).await;
+    let record = [&[22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff][..], &[0; 16_379]].concat();
+    for mut endless in say_from_elsewhere(&world, 3, &record).await {
+        let mut rest = Vec::new();
+        let _closed = endless.read_to_end(&mut rest).await;
+    }
+}
+
 #[tokio::test]
 async fn strangers_do_not_crowd_members_out() {
     let limits = Limits {
