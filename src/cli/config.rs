@@ -1,5 +1,7 @@
 //! `config check`, `config show`, `config reload`.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::admin::running;
@@ -7,7 +9,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::host::Host;
 use super::output::{Reply, printable, table};
-use crate::config::Shown;
+use crate::config::{Config, Shown};
 use crate::wire;
 
 /// Commands about settings.
@@ -33,6 +35,7 @@ pub(super) async fn run<H: Host>(
             file: file(context),
             settings: context.written.count(),
             strangers: context.sources.strangers.clone(),
+            absent: absent(&context.config, &settings),
         }),
         ConfigCommand::Show => context.answer(&ShowReply {
             file: file(context),
@@ -54,6 +57,30 @@ fn file<H>(context: &Context<'_, H>) -> Option<String> {
     file.exists().then(|| file.display().to_string())
 }
 
+/// Returns what settings name and this machine does not have, each with where it is named.
+fn absent(config: &Config, settings: &[Shown]) -> Vec<String> {
+    let command = config.notify_command.first().map(Path::new);
+    let command = command.filter(|program| !is_program(program));
+    let folder = config.backup.as_ref().map(|plan| plan.dir.as_path());
+    let folder = folder.filter(|folder| !folder.is_dir());
+    let named = [("notify.command", command), ("backup.dir", folder)];
+    let absent = named.into_iter().filter_map(|(key, path)| {
+        let setting = settings.iter().find(|setting| setting.key == key)?;
+        let (path, place) = (path?.display(), setting.place.as_ref()?);
+        Some(format!("{path}, which is {key} in {place}"))
+    });
+    absent.collect()
+}
+
+/// Returns whether there is such a file, by its path or in one of the folders of `PATH`.
+fn is_program(program: &Path) -> bool {
+    if program.components().count() > 1 {
+        return program.is_file();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+}
+
 #[derive(Debug, Serialize)]
 struct CheckReply {
     valid: bool,
@@ -62,6 +89,8 @@ struct CheckReply {
     settings: usize,
     /// Variables that look like settings and are none.
     strangers: Vec<String>,
+    /// What they name that is not there, or not yet: a node serves all the same.
+    absent: Vec<String>,
 }
 
 impl Reply for CheckReply {
@@ -72,6 +101,9 @@ impl Reply for CheckReply {
         if !self.strangers.is_empty() {
             let strangers = self.strangers.join(", ");
             text.push_str(&format!("No setting's, and not used: {strangers}.\n"));
+        }
+        for absent in &self.absent {
+            text.push_str(&format!("Not there, or not yet: {absent}.\n"));
         }
         printable(&text)
     }

@@ -13,6 +13,7 @@
 //! attack is then made on a neighbour first: what another caller loses by that is the machine's,
 //! and what it loses beyond is the node's.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::client::TlsStream;
 
@@ -48,13 +49,15 @@ enum Attack {
     Settings,
     ClosedStreams,
     IdleHandshakes,
+    HalfHellos,
+    Hellos,
     LyingLengths,
     LongMessages,
     UnreadAnswers,
     Calls,
 }
 
-const ATTACKS: [Attack; 12] = [
+const ATTACKS: [Attack; 14] = [
     Attack::RapidReset,
     Attack::Continuation,
     Attack::EmptyData,
@@ -62,6 +65,8 @@ const ATTACKS: [Attack; 12] = [
     Attack::Settings,
     Attack::ClosedStreams,
     Attack::IdleHandshakes,
+    Attack::HalfHellos,
+    Attack::Hellos,
     Attack::LyingLengths,
     Attack::LongMessages,
     Attack::UnreadAnswers,
@@ -79,7 +84,7 @@ const fn counted(attack: Attack) -> Option<&'static str> {
     match attack {
         Attack::RapidReset | Attack::Continuation | Attack::EmptyData => Some("http2"),
         Attack::Ping | Attack::Settings => Some("control_frames"),
-        Attack::IdleHandshakes => Some("handshake"),
+        Attack::IdleHandshakes | Attack::HalfHellos | Attack::Hellos => Some("handshake"),
         Attack::LyingLengths => Some("message_bytes"),
         Attack::LongMessages => Some("held_bytes"),
         _ => None,
@@ -123,6 +128,14 @@ const SYNC: &str = "/counterfoil.v1.Federation/Sync";
 const CHARTER: &str = "/counterfoil.v1.Charters/Get";
 const SUBMIT: &str = "/counterfoil.v1.Charters/Submit";
 
+/// Where callers come from and nodes are, and where whoever attacks comes from.
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").expect("a name")
+}
+
 /// Says when an attack is over.
 #[derive(Clone)]
 struct Stop(watch::Sender<bool>);
@@ -146,14 +159,16 @@ impl Stop {
     }
 }
 
-/// Somebody with the key and certificate of another member's node.
+/// Somebody with a key and certificate that the node believes.
 #[derive(Clone)]
-struct Enemy {
-    address: String,
+struct Dialler {
+    to: SocketAddr,
+    /// The network they come from.
+    from: Ipv4Addr,
     tls: Arc<rustls::ClientConfig>,
 }
 
-impl Enemy {
+impl Dialler {
     fn of(node: &Node, target: &Node, charter: &str) -> Self {
         let text = String::from_utf8(read(&node.dir.join("node.cert"))).expect("UTF-8");
         let parts: Vec<Vec<u8>> = text
@@ -171,7 +186,8 @@ impl Enemy {
 
     fn with(target: &Node, charter: &str, cert: &[u8], key: &[u8]) -> Self {
         Self {
-            address: target.address(),
+            to: target.address().parse().expect("an address"),
+            from: ELSEWHERE,
             tls: client_config(target, charter, cert, key),
         }
     }
@@ -205,9 +221,15 @@ impl Enemy {
         Ok(())
     }
 
+    async fn dial(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.from, 0).into())?;
+        socket.connect(self.to).await
+    }
+
     async fn shake(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(&self.address).await?;
-        let name = ServerName::try_from("localhost").expect("a name");
+        let tcp = self.dial().await?;
+        let name = localhost();
         let tls = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
         tls.connect(name, tcp).await
     }
@@ -222,19 +244,52 @@ impl Enemy {
         Ok(stream)
     }
 
+    /// Returns how long it takes from dialling until the node speaks HTTP/2.
+    async fn connection_takes(&self) -> std::io::Result<Duration> {
+        let begun = Instant::now();
+        let mut stream = self.connect(&[]).await?;
+        stream.read_exact(&mut [0; 9]).await?;
+        Ok(begun.elapsed())
+    }
+
+    /// Returns what a handshake begins with, where it is one of these attacks.
+    fn begins_with(&self, attack: Attack) -> Option<Vec<u8>> {
+        match attack {
+            Attack::IdleHandshakes => Some(Vec::new()),
+            Attack::HalfHellos => Some(vec![22]),
+            Attack::Hellos => {
+                let mut hello = Vec::new();
+                let client = rustls::ClientConnection::new(Arc::clone(&self.tls), localhost());
+                let mut client = client.expect("a client");
+                client.write_tls(&mut hello).expect("written to memory");
+                Some(hello)
+            }
+            _ => None,
+        }
+    }
+
+    /// Begins handshakes that do not end, hundreds at once.
+    async fn begin(&self, said: &[u8], stop: &Stop) {
+        let mut held = Vec::new();
+        while !stop.is_said() {
+            if held.len() >= 500 {
+                held.clear();
+            }
+            let Ok(mut tcp) = self.dial().await else {
+                continue;
+            };
+            let _gone = tcp.write_all(said).await;
+            held.push(tcp);
+        }
+    }
+
     /// Attacks over one connection after another until told to stop.
     async fn attack(self, attack: Attack, stop: Stop) {
         let over = || stop.is_said();
-        let mut held = Vec::new();
+        if let Some(said) = self.begins_with(attack) {
+            return self.begin(&said, &stop).await;
+        }
         while !over() {
-            if attack == Attack::IdleHandshakes {
-                if held.len() < 500 {
-                    held.extend(TcpStream::connect(&self.address).await);
-                } else {
-                    held.clear();
-                }
-                continue;
-            }
             if attack == Attack::LongMessages {
                 let _broken = self.hoard(&stop).await;
                 continue;
@@ -289,11 +344,11 @@ struct Front<'node> {
 }
 
 impl Front<'_> {
-    fn making(&self, attack: Attack) -> Enemy {
+    fn making(&self, attack: Attack) -> Dialler {
         let enemies = CUT_OFF.iter().zip(self.enemies);
         match enemies.into_iter().find(|(made, _)| **made == attack) {
-            Some((_, file)) => Enemy::granted(file, self.node, self.charter),
-            None => Enemy::of(self.enemy, self.node, self.charter),
+            Some((_, file)) => Dialler::granted(file, self.node, self.charter),
+            None => Dialler::of(self.enemy, self.node, self.charter),
         }
     }
 }
@@ -405,7 +460,7 @@ fn lasting() -> Duration {
 /// Begins an attack by four at once.
 fn set_upon(
     crowd: &tokio::runtime::Runtime,
-    enemy: &Enemy,
+    enemy: &Dialler,
     attack: Attack,
 ) -> (Stop, Vec<tokio::task::JoinHandle<()>>) {
     let stop = Stop::new();
@@ -414,34 +469,82 @@ fn set_upon(
     (stop, attackers)
 }
 
-/// Calls again and again for a while; returns how long each call took.
-fn served(
-    runtime: &tokio::runtime::Runtime,
-    channel: &tonic::transport::Channel,
-    during: Duration,
-) -> Vec<Duration> {
-    runtime.block_on(async {
-        let begun = Instant::now();
-        let mut took = Vec::new();
-        while begun.elapsed() < during {
-            let call = Instant::now();
-            // Near its limit of memory a node refuses rather than be killed: they try again, and
-            // wait as long.
-            while let Err(refused) = check_health(channel).await {
-                let is_full = refused.code() == tonic::Code::ResourceExhausted;
-                assert!(is_full && call.elapsed() < MOST_REFUSED, "{refused}");
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            took.push(call.elapsed());
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        took.sort();
-        took
-    })
+/// Somebody who wants to be served.
+struct Caller {
+    runtime: tokio::runtime::Runtime,
+    channel: tonic::transport::Channel,
+    dialler: Dialler,
 }
 
-fn p99(took: &[Duration]) -> f64 {
-    took[took.len() * 99 / 100].as_secs_f64() * 1e3
+/// How long each call took, and each new connection.
+#[derive(Default)]
+struct Served {
+    calls: Vec<Duration>,
+    connections: Vec<Duration>,
+}
+
+impl Caller {
+    fn new(front: &Front<'_>, file: &str) -> Self {
+        let runtime = one_thread();
+        Self {
+            channel: runtime.block_on(dial_with_file(front.node, front.charter, file)),
+            dialler: Dialler {
+                from: HERE,
+                ..Dialler::granted(file, front.node, front.charter)
+            },
+            runtime,
+        }
+    }
+
+    /// Calls again and again for a while, and connects anew at times.
+    fn calls(&self) -> Served {
+        self.runtime.block_on(async {
+            let begun = Instant::now();
+            let mut served = Served::default();
+            while begun.elapsed() < lasting() {
+                for _ in 0..10 {
+                    served.calls.push(self.call_takes().await);
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                let took = self.dialler.connection_takes().await;
+                served.connections.push(took.expect("connected"));
+            }
+            served.calls.sort();
+            served.connections.sort();
+            served
+        })
+    }
+
+    async fn call_takes(&self) -> Duration {
+        let begun = Instant::now();
+        // Near its limit of memory a node refuses rather than be killed: they try again, and
+        // wait as long.
+        while let Err(refused) = check_health(&self.channel).await {
+            let is_full = refused.code() == tonic::Code::ResourceExhausted;
+            assert!(is_full && begun.elapsed() < MOST_REFUSED, "{refused}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        begun.elapsed()
+    }
+}
+
+fn one_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("threads")
+}
+
+impl std::fmt::Display for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let p99 = |took: &[Duration]| took[took.len() * 99 / 100].as_secs_f64() * 1e3;
+        let (calls, connections) = (p99(&self.calls), p99(&self.connections));
+        write!(
+            f,
+            "p99 of another's calls {calls:.1} ms, of new connections {connections:.1} ms"
+        )
+    }
 }
 
 /// Returns what only a process uses, in bytes.
@@ -497,32 +600,20 @@ fn floods_cost_a_locked_node_and_an_open_one_little_and_others_nothing() {
 
 #[expect(clippy::print_stdout, reason = "figures, for whoever asks to see them")]
 fn attacked(front: &Front<'_>, beside: &Front<'_>, callers: &[String; 2], limit: u64) {
-    let (node, charter) = (front.node, front.charter);
+    let node = front.node;
     let pid = node.ready()["pid"].as_u64().expect("a process");
-    let runtime = |threads| {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .enable_all()
-            .build()
-            .expect("threads")
-    };
-    let (victim, crowd) = (runtime(1), runtime(1));
-    let channel = victim.block_on(dial_with_file(node, charter, &callers[0]));
-    let quiet = served(&victim, &channel, lasting());
-    println!(
-        "{} MiB, p99 of another caller at rest {:.1} ms",
-        limit >> 20,
-        p99(&quiet)
-    );
+    let crowd = one_thread();
+    let caller = Caller::new(front, &callers[0]);
+    println!("{} MiB, at rest {}", limit >> 20, caller.calls());
     for attack in ATTACKS {
         let beside = is_measured().then(|| {
             let (stop, attackers) = set_upon(&crowd, &beside.making(attack), attack);
-            let took = served(&victim, &channel, lasting());
+            let served = caller.calls();
             stop.now();
             for attacker in attackers {
                 crowd.block_on(attacker).expect("it attacked");
             }
-            p99(&took)
+            served
         });
         let most = Arc::new(AtomicU64::new(0));
         let before = counted(attack).map(|limit| hits(node, limit));
@@ -536,7 +627,7 @@ fn attacked(front: &Front<'_>, beside: &Front<'_>, callers: &[String; 2], limit:
                 }
             })
         };
-        let took = served(&victim, &channel, lasting());
+        let served = caller.calls();
         // However busy this machine is, it goes on until it was noticed.
         if let (Some(limit), Some(before)) = (counted(attack), before) {
             wait_for(&format!("{attack:?} to be counted as {limit}"), || {
@@ -547,11 +638,9 @@ fn attacked(front: &Front<'_>, beside: &Front<'_>, callers: &[String; 2], limit:
         watching.join().expect("it watched");
         let most = most.load(Ordering::Relaxed);
         println!(
-            "{attack:?}: p99 {:.1} ms{}, most memory {:.1} MiB; limits met so far: {}",
-            p99(&took),
+            "{attack:?}: {served}{}, most memory {:.1} MiB; limits met so far: {}",
             beside.map_or_else(String::new, |beside| format!(
-                " ({:.1} times the {beside:.1} ms while a neighbour is attacked)",
-                p99(&took) / beside
+                " ({beside} while a neighbour is attacked)"
             )),
             most as f64 / f64::from(1 << 20),
             met(node)
@@ -567,8 +656,8 @@ fn attacked(front: &Front<'_>, beside: &Front<'_>, callers: &[String; 2], limit:
         });
     }
     // Whoever comes only now is served too.
-    let late = victim.block_on(dial_with_file(node, charter, &callers[1]));
-    victim.block_on(check_health(&late)).expect("served");
+    let late = Caller::new(front, &callers[1]);
+    late.runtime.block_on(late.call_takes());
     assert_eq!(node.ok(&["health"])["ready"], true);
 }
 

@@ -261,6 +261,32 @@ fn a_variable_of_nobody_is_told_and_left_alone() {
     assert_eq!(said["strangers"], json!(["COUNTERFOIL_PASSWORD_FILE"]));
 }
 
+#[test]
+fn a_program_or_a_folder_that_is_not_there_is_told() {
+    let world = World::new();
+    let node = world.member("inpud", &[]);
+    let settings = node.dir.join("counterfoil.toml");
+    let absent = |text: &str| {
+        std::fs::write(&settings, text).expect("written");
+        let checked = node.ok(&["config", "check"]);
+        assert_eq!(checked["valid"], true);
+        checked["absent"].clone()
+    };
+    let there = format!(
+        "notify.command = 'sh -c true'\nbackup.dir = '{}'\n",
+        node.dir.display()
+    );
+    assert_eq!(absent(&there), json!([]));
+    let at = settings.display();
+    assert_eq!(
+        absent("notify.command = 'tell-nobody'\n\nbackup.dir = '/nowhere'\n"),
+        json!([
+            format!("tell-nobody, which is notify.command in {at} line 1"),
+            format!("/nowhere, which is backup.dir in {at} line 3")
+        ])
+    );
+}
+
 /// Names of everything in a folder.
 fn files(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("a folder");
