@@ -1,12 +1,13 @@
 //! A node that listens, syncs, and stops in order.
 
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -268,7 +269,7 @@ struct Listeners {
 
 impl Listeners {
     async fn bind(config: &Config) -> Result<Self, Failure> {
-        let peers = TcpListener::bind(config.listen).await.map_err(|error| {
+        let peers = listen(config.listen).map_err(|error| {
             let message = format!("cannot listen on {}: {error}", config.listen);
             Failure::new(
                 "config",
@@ -282,6 +283,20 @@ impl Listeners {
         };
         Ok(Self { peers, watchers })
     }
+}
+
+/// Listens with room for a burst of connections that are not accepted yet: whoever finds none tries
+/// again only after a second. RFC 6298, section 2.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    /// The system may have less room (`net.core.somaxconn`).
+    const NOT_ACCEPTED_YET: u32 = 4_096;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(NOT_ACCEPTED_YET)
 }
 
 fn limits(node: &Node) -> Limits {

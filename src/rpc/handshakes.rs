@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 use rustls::server::{Accepted, Acceptor};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
@@ -54,10 +54,21 @@ impl Handshake {
     ) -> io::Result<TlsStream<TcpStream>> {
         let accepted = in_time(limits, hello(&mut tcp)).await?;
         self.next.send_replace(Next::We);
-        self.starts.turn(self.network).await;
+        tokio::select! {
+            () = self.starts.turn(self.network) => {}
+            () = hung_up(&tcp) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
         self.next.send_replace(Next::They);
         let start = StartHandshake::from_parts(accepted, tcp);
         in_time(limits, start.into_stream(tls)).await
+    }
+}
+
+/// Waits for the other end to hang up. Whoever speaks again before they are answered is taken to
+/// stay.
+async fn hung_up(tcp: &TcpStream) {
+    if let Ok(1) = tcp.peek(&mut [0]).await {
+        std::future::pending().await
     }
 }
 
@@ -84,6 +95,7 @@ pub(super) struct Starts {
     most: usize,
     every: Duration,
     turns: Mutex<Turns>,
+    used: Notify,
 }
 
 #[derive(Default)]
@@ -107,6 +119,7 @@ impl Starts {
             most,
             every: Duration::from_secs(1) / per_second,
             turns: Mutex::new(turns),
+            used: Notify::new(),
         }
     }
 
@@ -118,8 +131,12 @@ impl Starts {
         refill
     }
 
-    pub(super) fn are_used(&self) -> bool {
-        self.lock().free < self.most
+    /// Waits until one more may begin; as long as all are free, for one to be used.
+    pub(super) async fn due(&self, refill: &mut tokio::time::Interval) {
+        while self.lock().free >= self.most {
+            self.used.notified().await;
+        }
+        refill.tick().await;
     }
 
     /// Lets one more begin: of the networks in turn, of one network the first that still waits.
@@ -150,6 +167,7 @@ impl Starts {
         let mut turns = self.lock();
         if turns.free > 0 {
             turns.free -= 1;
+            self.used.notify_one();
             return None;
         }
         let (next, turn) = oneshot::channel();
@@ -300,11 +318,19 @@ mod tests {
     #[test]
     fn turns_that_nobody_needs_are_not_kept() {
         let starts = Starts::new(&Limits::default());
-        assert!(!starts.are_used());
         starts.allow_one();
         assert_eq!(starts.lock().free, starts.most);
+    }
+
+    #[tokio::test]
+    async fn a_turn_comes_back_once_one_was_used_and_not_before() {
+        let starts = Starts::new(&Limits::default());
+        let mut refill = starts.refill();
+        let mut due = std::pin::pin!(starts.due(&mut refill));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(due.as_mut().poll(&mut cx).is_pending());
         assert!(starts.take(HERE).is_none());
-        assert!(starts.are_used());
+        due.await;
     }
 
     /// Handshakes that never end, of which so many fit.

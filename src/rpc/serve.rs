@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
             () = &mut shutdown => break,
             () = changed(&mut changes) => connected.judge_again(),
             _ = judge_every.tick() => connected.judge_again(),
-            _ = refill.tick(), if starts.are_used() => starts.allow_one(),
+            () = starts.due(&mut refill) => starts.allow_one(),
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, from)) => {

@@ -691,29 +691,51 @@ async fn whoever_does_not_finish_a_first_message_takes_nobodys_turn() {
         .expect("served");
 }
 
-#[tokio::test]
-async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
-    let world = World::with(one_a_second()).await;
+/// What a handshake begins with.
+fn hello(world: &World) -> Vec<u8> {
     let config = tls::client_config(
         own_cert(&world.anpud_node()),
         world.callers_trust(),
         member("inpud"),
     );
     let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
-    let config = config.expect("TLS 1.3");
-    let mut client = rustls::ClientConnection::new(config, name).expect("a client");
+    let client = rustls::ClientConnection::new(config.expect("TLS 1.3"), name);
     let mut hello = Vec::new();
-    client.write_tls(&mut hello).expect("written to memory");
-    let mut flood = say_from_elsewhere(&world, 100, &hello).await;
+    client
+        .expect("a client")
+        .write_tls(&mut hello)
+        .expect("written to memory");
+    hello
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
+    let world = World::with(one_a_second()).await;
+    let flood = say_from_elsewhere(&world, 100, &hello(&world)).await;
     // Once two are answered, all turns are taken.
-    for answered in &mut flood[..2] {
-        answered.readable().await.expect("open");
+    for answered in &flood[..2] {
+        assert_eq!(answered.peek(&mut [0]).await.ok(), Some(1));
     }
     check_health(&world.dial(&world.anpud_node()).await)
         .await
         .expect("served");
     let waiting = |stream: &TcpStream| stream.try_read(&mut [0; 1]).is_err();
     assert!(flood.iter().filter(|stream| waiting(stream)).count() > 90);
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_takes_nobodys_turn() {
+    let world = World::with(one_a_second()).await;
+    let flood = say_from_elsewhere(&world, 100, &hello(&world)).await;
+    for answered in &flood[..2] {
+        assert_eq!(answered.peek(&mut [0]).await.ok(), Some(1));
+    }
+    // One after them, from where they come.
+    let last = say_from_elsewhere(&world, 1, &hello(&world)).await;
+    drop(flood);
+    // The turns of all of them would take longer than a minute.
+    let answer = tokio::time::timeout(Duration::from_secs(60), last[0].peek(&mut [0])).await;
+    assert_eq!(answer.expect("its turn comes").ok(), Some(1));
 }
 
 #[tokio::test]

@@ -273,7 +273,7 @@ fn a_program_or_a_folder_that_is_not_there_is_told() {
         checked["absent"].clone()
     };
     let there = format!(
-        "notify.command = 'sh -c true'\nbackup.dir = '{}'\n",
+        "notify.command = '/bin/sh -c true'\nbackup.dir = '{}'\n",
         node.dir.display()
     );
     assert_eq!(absent(&there), json!([]));
