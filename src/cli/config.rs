@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::fs::Access;
 use serde::Serialize;
 
 use super::admin::running;
@@ -72,13 +73,15 @@ fn absent(config: &Config, settings: &[Shown]) -> Vec<String> {
     absent.collect()
 }
 
-/// Returns whether there is such a file, by its path or in one of the folders of `PATH`.
+/// Returns whether the system finds such a program: by its path, or in one of the folders of
+/// `PATH`, or of those it takes without one (`execvp`).
 fn is_program(program: &Path) -> bool {
+    let runs = |path: &Path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
     if program.components().count() > 1 {
-        return program.is_file();
+        return runs(program);
     }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    std::env::split_paths(&folders).any(|folder| runs(&folder.join(program)))
 }
 
 #[derive(Debug, Serialize)]

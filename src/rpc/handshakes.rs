@@ -55,7 +55,7 @@ impl Handshake {
         let accepted = in_time(limits, hello(&mut tcp)).await?;
         self.next.send_replace(Next::We);
         tokio::select! {
-            () = self.starts.turn(self.network) => {}
+            () = self.starts.start(self.network) => {}
             () = hung_up(&tcp) => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
         self.next.send_replace(Next::They);
@@ -90,16 +90,16 @@ async fn hello(tcp: &mut TcpStream) -> io::Result<Accepted> {
     Ok(start.accepted)
 }
 
-/// The turns to begin a handshake.
+/// Who may begin, and when.
 pub(super) struct Starts {
     most: usize,
     every: Duration,
-    turns: Mutex<Turns>,
+    state: Mutex<State>,
     used: Notify,
 }
 
 #[derive(Default)]
-struct Turns {
+struct State {
     /// How many may begin at once.
     free: usize,
     /// Those that wait, by where they come from, the next to take a turn first. Only while none
@@ -111,14 +111,14 @@ impl Starts {
     pub(super) fn new(limits: &Limits) -> Self {
         let per_second = limits.handshakes_per_second.max(1);
         let most = usize::try_from(per_second).unwrap_or(1).saturating_mul(2);
-        let turns = Turns {
+        let state = State {
             free: most,
-            ..Turns::default()
+            ..State::default()
         };
         Self {
             most,
             every: Duration::from_secs(1) / per_second,
-            turns: Mutex::new(turns),
+            state: Mutex::new(state),
             used: Notify::new(),
         }
     }
@@ -141,21 +141,21 @@ impl Starts {
 
     /// Lets one more begin: of the networks in turn, of one network the first that still waits.
     pub(super) fn allow_one(&self) {
-        let mut turns = self.lock();
-        while let Some((from, mut queue)) = turns.waiting.pop_front() {
+        let mut state = self.lock();
+        while let Some((from, mut queue)) = state.waiting.pop_front() {
             let begins = std::iter::from_fn(|| queue.pop_front()).any(|next| next.send(()).is_ok());
             if !queue.is_empty() {
-                turns.waiting.push_back((from, queue));
+                state.waiting.push_back((from, queue));
             }
             if begins {
                 return;
             }
         }
-        turns.free = self.most.min(turns.free + 1);
+        state.free = self.most.min(state.free + 1);
     }
 
-    /// Waits for a turn of `network`.
-    async fn turn(&self, network: IpAddr) {
+    /// Waits until one from `network` may begin.
+    async fn start(&self, network: IpAddr) {
         if let Some(turn) = self.take(network) {
             // The other end stays until it is sent.
             let _ = turn.await;
@@ -164,27 +164,27 @@ impl Starts {
 
     /// Begins at once, or returns what to wait for.
     fn take(&self, network: IpAddr) -> Option<oneshot::Receiver<()>> {
-        let mut turns = self.lock();
-        if turns.free > 0 {
-            turns.free -= 1;
+        let mut state = self.lock();
+        if state.free > 0 {
+            state.free -= 1;
             self.used.notify_one();
             return None;
         }
         let (next, turn) = oneshot::channel();
-        let found = turns.waiting.iter().position(|(from, _)| *from == network);
-        match found.and_then(|at| turns.waiting.get_mut(at)) {
+        let found = state.waiting.iter().position(|(from, _)| *from == network);
+        match found.and_then(|at| state.waiting.get_mut(at)) {
             Some((_, queue)) => {
                 queue.retain(|next| !next.is_closed());
                 queue.push_back(next);
             }
-            None => turns.waiting.push_back((network, VecDeque::from([next]))),
+            None => state.waiting.push_back((network, VecDeque::from([next]))),
         }
         Some(turn)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Turns> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // The queues are consistent between any two statements that could panic.
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

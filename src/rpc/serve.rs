@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, from)) => {
-                    handshakes.begin(from.ip(), &starts, &door.limits, |handshake| connections.spawn(one_peer(Arrival {
+                    let serve = |handshake| connections.spawn(one_peer(Arrival {
                         tcp,
                         handshake,
                         room: Arc::clone(&room),
@@ -76,7 +76,8 @@ pub async fn serve(listener: TcpListener, door: Door, shutdown: impl Future<Outp
                         connected: Arc::clone(&connected),
                         turns: Arc::clone(&turns),
                         stop: stop.subscribe(),
-                    })));
+                    }));
+                    handshakes.begin(from.ip(), &starts, &door.limits, serve);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");

@@ -708,14 +708,19 @@ fn hello(world: &World) -> Vec<u8> {
     hello
 }
 
-#[tokio::test]
-async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
-    let world = World::with(one_a_second()).await;
-    let flood = say_from_elsewhere(&world, 100, &hello(&world)).await;
-    // Once two are answered, all turns are taken.
+/// Begins a hundred handshakes of which two are answered, and no other may begin.
+async fn flood_from_elsewhere(world: &World) -> Vec<TcpStream> {
+    let flood = say_from_elsewhere(world, 100, &hello(world)).await;
     for answered in &flood[..2] {
         assert_eq!(answered.peek(&mut [0]).await.ok(), Some(1));
     }
+    flood
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
+    let world = World::with(one_a_second()).await;
+    let flood = flood_from_elsewhere(&world).await;
     check_health(&world.dial(&world.anpud_node()).await)
         .await
         .expect("served");
@@ -726,10 +731,7 @@ async fn nobody_waits_for_a_flood_of_handshakes_from_elsewhere() {
 #[tokio::test]
 async fn whoever_hangs_up_takes_nobodys_turn() {
     let world = World::with(one_a_second()).await;
-    let flood = say_from_elsewhere(&world, 100, &hello(&world)).await;
-    for answered in &flood[..2] {
-        assert_eq!(answered.peek(&mut [0]).await.ok(), Some(1));
-    }
+    let flood = flood_from_elsewhere(&world).await;
     // One after them, from where they come.
     let last = say_from_elsewhere(&world, 1, &hello(&world)).await;
     drop(flood);

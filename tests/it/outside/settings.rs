@@ -273,10 +273,13 @@ fn a_program_or_a_folder_that_is_not_there_is_told() {
         checked["absent"].clone()
     };
     let there = format!(
-        "notify.command = '/bin/sh -c true'\nbackup.dir = '{}'\n",
+        "notify.command = 'sh -c true'\nbackup.dir = '{}'\n",
         node.dir.display()
     );
     assert_eq!(absent(&there), json!([]));
+    // A file that nobody may run is no program.
+    let text = format!("notify.command = '{}'\n", settings.display());
+    assert_eq!(absent(&text).as_array().map(Vec::len), Some(1));
     let at = settings.display();
     assert_eq!(
         absent("notify.command = 'tell-nobody'\n\nbackup.dir = '/nowhere'\n"),
