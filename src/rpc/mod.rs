@@ -4,7 +4,7 @@
 //! - [`caller`]: who is on the other end of a connection, for as long as it lasts.
 //! - [`guard`]: what stands before every call: protocol, permission, deadlines, panics.
 //! - [`limits`]: how much of this node a caller may use; [`hits`]: how often one was met.
-//! - `share`, [`memory`], `pace`: calls and bytes of one member, of all, and empty frames.
+//! - `share`, [`memory`], `pace`: calls and bytes of one member, of all, of one connection.
 //! - `turns`: who was cut off for a flood, and waits. `manners`: how floods are noticed; `frames`:
 //!   what passes on a connection.
 //! - [`serve`]: the listener for peers. `handshakes`: which begin, and which give way.
